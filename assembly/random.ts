@@ -1,0 +1,143 @@
+// TensorFlow's random numbers: the counter-based generator Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as
+// 1, 2, 3", SC 2011), its use as in tensorflow/core/lib/random and GuardedPhiloxRandom.
+//
+// A block is 10 rounds over a counter of 128 bits and gives 4 words; the counter rises by 1 a block. After a call with n outputs
+// TensorFlow skips n * 256 blocks, whatever was used, and so does `state`.
+
+import { bytesOf, LANES } from "./lib/simd";
+
+const MULTIPLIER_0: u32 = 0xd2511f53;
+const MULTIPLIER_1: u32 = 0xcd9e8d57;
+const WEYL_0: u32 = 0x9e3779b9;
+const WEYL_1: u32 = 0xbb67ae85;
+const ROUNDS: i32 = 10;
+const WORDS: i32 = 4;
+/** Blocks that are worked out together. */
+const GROUP: i32 = 4;
+const BLOCKS_PER_OUTPUT: u64 = 256;
+/** The bits of 1.0, and the mantissa of a float32. */
+const ONE_BITS: u32 = 0x3f800000;
+const MANTISSA: u32 = 0x7fffff;
+
+/** For vectors constants live in memory: engines rebuild a vector constant in every iteration, a loaded one stays. */
+const CONSTANTS: usize = memory.data<u32>([MULTIPLIER_0, MULTIPLIER_1, ONE_BITS, MANTISSA]);
+
+/** Generator state in memory, 24 bytes: for seeds (seed, seed2) it starts with key = seed, low = 0, high = seed2. */
+@unmanaged
+class Philox {
+  /** Low and high half of the counter. */
+  low: u64;
+  high: u64;
+  key0: u32;
+  key1: u32;
+}
+
+/** Adds `blocks` to the counter. */
+function skip(state: Philox, blocks: u64): void {
+  const low = state.low + blocks;
+  if (low < blocks) state.high++;
+  state.low = low;
+}
+
+/** Fills y [n] with the words of consecutive blocks from `state`, which then stands n * 256 blocks further. */
+function fillWords(y: usize, state: Philox, n: i32): void {
+  let low = state.low;
+  let high = state.high;
+  let left = n;
+  while (left > 0) {
+    // Four blocks at a time while they share the upper three words of the counter.
+    if (left >= GROUP * WORDS && <u32>low <= <u32>-GROUP) {
+      fourBlocks(y, low, high, state.key0, state.key1);
+      y += GROUP * WORDS * 4;
+      left -= GROUP * WORDS;
+      low += GROUP - 1;
+    } else {
+      oneBlock(y, low, high, state.key0, state.key1, left);
+      y += WORDS * 4;
+      left -= WORDS;
+    }
+    if (++low == 0) high++;
+  }
+  skip(state, <u64>n * BLOCKS_PER_OUTPUT);
+}
+
+/** The first `count` words of the block at (low, high); all 4 if there are more. */
+function oneBlock(y: usize, low: u64, high: u64, key0: u32, key1: u32, count: i32): void {
+  let word0 = <u32>low;
+  let word1 = <u32>(low >> 32);
+  let word2 = <u32>high;
+  let word3 = <u32>(high >> 32);
+  for (let round = 0; round < ROUNDS; round++) {
+    const product0 = <u64>MULTIPLIER_0 * <u64>word0;
+    const product1 = <u64>MULTIPLIER_1 * <u64>word2;
+    word0 = <u32>(product1 >> 32) ^ word1 ^ key0;
+    word1 = <u32>product1;
+    word2 = <u32>(product0 >> 32) ^ word3 ^ key1;
+    word3 = <u32>product0;
+    key0 += WEYL_0;
+    key1 += WEYL_1;
+  }
+  store<u32>(y, word0);
+  if (count > 1) store<u32>(y, word1, 4);
+  if (count > 2) store<u32>(y, word2, 8);
+  if (count > 3) store<u32>(y, word3, 12);
+}
+
+/** The 16 words of the blocks at low, low + 1, low + 2, low + 3: a lane for each block, transposed at the end. */
+function fourBlocks(y: usize, low: u64, high: u64, key0: u32, key1: u32): void {
+  const multiplier0 = v128.load32_splat(CONSTANTS);
+  const multiplier1 = v128.load32_splat(CONSTANTS, 4);
+  let word0 = i32x4.add(i32x4.splat(<i32>low), i32x4(0, 1, 2, 3));
+  let word1 = i32x4.splat(<i32>(low >> 32));
+  let word2 = i32x4.splat(<i32>high);
+  let word3 = i32x4.splat(<i32>(high >> 32));
+  for (let round = 0; round < ROUNDS; round++) {
+    const first0 = i64x2.extmul_low_i32x4_u(word0, multiplier0);
+    const last0 = i64x2.extmul_high_i32x4_u(word0, multiplier0);
+    const first1 = i64x2.extmul_low_i32x4_u(word2, multiplier1);
+    const last1 = i64x2.extmul_high_i32x4_u(word2, multiplier1);
+    word0 = v128.xor(v128.xor(v128.shuffle<i32>(first1, last1, 1, 3, 5, 7), word1), i32x4.splat(key0));
+    word1 = v128.shuffle<i32>(first1, last1, 0, 2, 4, 6);
+    word2 = v128.xor(v128.xor(v128.shuffle<i32>(first0, last0, 1, 3, 5, 7), word3), i32x4.splat(key1));
+    word3 = v128.shuffle<i32>(first0, last0, 0, 2, 4, 6);
+    key0 += WEYL_0;
+    key1 += WEYL_1;
+  }
+  const low01 = v128.shuffle<i32>(word0, word1, 0, 4, 1, 5);
+  const low23 = v128.shuffle<i32>(word2, word3, 0, 4, 1, 5);
+  const high01 = v128.shuffle<i32>(word0, word1, 2, 6, 3, 7);
+  const high23 = v128.shuffle<i32>(word2, word3, 2, 6, 3, 7);
+  v128.store(y, v128.shuffle<i64>(low01, low23, 0, 2));
+  v128.store(y, v128.shuffle<i64>(low01, low23, 1, 3), 16);
+  v128.store(y, v128.shuffle<i64>(high01, high23, 0, 2), 32);
+  v128.store(y, v128.shuffle<i64>(high01, high23, 1, 3), 48);
+}
+
+/** The float32 in [1, 2) with the low 23 bits of a word as its mantissa, minus 1. */
+function toUnit(word: u32): f32 {
+  return reinterpret<f32>(ONE_BITS | (word & MANTISSA)) - 1;
+}
+
+/**
+ * y[i] uniform in [0, 1): the float32 with the low 23 bits of word i as its mantissa and exponent 0, minus 1.
+ * y float32 [n] is overwritten; `state` is 24 bytes { counter: u32[4], key: u32[2] }, 8-byte aligned, and is advanced.
+ */
+export function randomUniform(y: usize, state: usize, n: i32): void {
+  if (n <= 0) return;
+  fillWords(y, changetype<Philox>(state), n);
+  const one = v128.load32_splat(CONSTANTS, 8);
+  const mantissa = v128.load32_splat(CONSTANTS, 12);
+  const full = y + bytesOf(n & -LANES);
+  const end = y + bytesOf(n);
+  for (; y != full; y += 16) v128.store(y, f32x4.sub(v128.or(v128.and(v128.load(y), mantissa), one), one));
+  for (; y != end; y += 4) store<f32>(y, toUnit(load<u32>(y)));
+}
+
+/** y[i] = minval + word i modulo (maxval - minval), int32 [n], overwritten; minval < maxval. `state` as above. */
+export function randomUniformInt32(y: usize, state: usize, n: i32, minval: i32, maxval: i32): void {
+  if (n <= 0) return;
+  fillWords(y, changetype<Philox>(state), n);
+  const range = <u32>maxval - <u32>minval;
+  const end = y + bytesOf(n);
+  for (; y != end; y += 4) store<u32>(y, <u32>minval + (load<u32>(y) % range));
+}

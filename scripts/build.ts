@@ -1,0 +1,98 @@
+// Builds the package: assembly/ → dist/kernels.wasm with its types, src/ and worker/ → dist/src and dist/worker.
+// `--if-missing` builds only what is missing or was built from other sources.
+import { createHash } from "node:crypto";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { root, run } from "./tools.ts";
+
+interface Part {
+  name: string;
+  sources: string[];
+  outputs: string[];
+  /** Writes the part below `staging`, from where finished files are moved into place. */
+  build(staging: string): Promise<void>;
+}
+
+const asconfig = JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")) as {
+  targets: Record<string, { outFile: string }>;
+};
+const kernels = Object.entries(asconfig.targets).map(([target, { outFile }]): Part => {
+  const stem = outFile.replace(/\.wasm$/, "");
+  const outputs = [outFile, `${stem}.js`, `${stem}.d.ts`];
+  return {
+    name: outFile,
+    sources: ["asconfig.json", "assembly/**/*.ts"],
+    outputs: [...outputs, `${outFile}.d.ts`],
+    async build(staging) {
+      // The entry stands here because asc ignores `entries` inside a target.
+      await tool("asc", ["assembly/index.ts", "--target", target, "--outFile", join(staging, basename(outFile))]);
+      writeFileSync(
+        join(staging, `${basename(outFile)}.d.ts`),
+        "declare const module: WebAssembly.Module;\nexport default module;\n",
+      );
+      for (const output of this.outputs) replace(join(staging, basename(output)), join(root, output));
+    },
+  };
+});
+
+const library: Part = {
+  name: "dist/src, dist/worker",
+  sources: ["tsconfig.base.json", "tsconfig.build.json", "types/**/*.ts", "src/**/*.ts", "worker/**/*.ts"],
+  outputs: ["dist/src", "dist/worker"],
+  async build(staging) {
+    await tool("tsc", ["-p", "tsconfig.build.json", "--outDir", staging]);
+    // Sources name the kernels where they are built (../dist/…); seen from dist itself that folder is one step nearer.
+    for (const file of globSync("**/*.{js,d.ts}", { cwd: staging }).map((path) => join(staging, path))) {
+      const text = readFileSync(file, "utf8");
+      const moved = text.replace(/(["'`])((?:\.\.\/)+)dist\//g, "$1$2");
+      // tsc rewrites `./x.ts` to `./x.js` in JavaScript only.
+      const named = moved.replace(/((?:from|import) ?\(?["']\.[^"']*)\.ts(?=["'])/g, "$1.js");
+      if (named !== text) writeFileSync(file, named);
+    }
+    for (const output of this.outputs) replace(join(staging, basename(output)), join(root, output));
+  },
+};
+
+async function tool(name: string, args: readonly string[]): Promise<void> {
+  if ((await run(name, args)) !== 0) {
+    console.error(`${name} failed.`);
+    process.exit(1);
+  }
+}
+
+function replace(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  if (existsSync(to)) rmSync(to, { recursive: true });
+  if (existsSync(from)) renameSync(from, to);
+}
+
+/** One hash over the paths and contents of a part's sources. */
+function fingerprint(part: Part): string {
+  const hash = createHash("sha256");
+  for (const file of globSync(part.sources, { cwd: root }).sort())
+    hash
+      .update(file)
+      .update("\0")
+      .update(readFileSync(join(root, file)))
+      .update("\0");
+  return hash.digest("hex");
+}
+
+const stampFile = join(root, "build", "stamps.json");
+const stamps: Record<string, string> = existsSync(stampFile)
+  ? (JSON.parse(readFileSync(stampFile, "utf8")) as Record<string, string>)
+  : {};
+const ifMissing = process.argv.includes("--if-missing");
+
+mkdirSync(join(root, "build"), { recursive: true });
+for (const part of [...kernels, library]) {
+  const stamp = fingerprint(part);
+  if (ifMissing && stamps[part.name] === stamp && part.outputs.every((output) => existsSync(join(root, output))))
+    continue;
+  const staging = mkdtempSync(join(root, "build", "staging-"));
+  process.on("exit", () => rmSync(staging, { recursive: true, force: true }));
+  await part.build(staging);
+  stamps[part.name] = stamp;
+  writeFileSync(stampFile, JSON.stringify(stamps, null, 2));
+  console.log(`built ${part.name}`);
+}

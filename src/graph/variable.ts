@@ -1,0 +1,49 @@
+/** A variable as programs hold it: the reference, its read, and the operation that initialises it. */
+import type { DType } from "./dtype.ts";
+import type { Graph } from "./graph.ts";
+import type { Operation, Tensor } from "./operation.ts";
+import type { Shape } from "./shape.ts";
+
+export class Variable {
+  /** The VariableV2 operation. */
+  readonly op: Operation;
+  readonly initializer: Operation;
+  readonly initialValue: Tensor;
+  readonly trainable: boolean;
+  readonly #snapshot: Tensor;
+
+  constructor(parts: { op: Operation; initializer: Operation; initialValue: Tensor; snapshot: Tensor; trainable: boolean }) {
+    this.op = parts.op;
+    this.initializer = parts.initializer;
+    this.initialValue = parts.initialValue;
+    this.trainable = parts.trainable;
+    this.#snapshot = parts.snapshot;
+  }
+
+  /** `<operation>:0`, as TensorFlow names variables. */
+  get name(): string {
+    return this.op.outputs[0].name;
+  }
+
+  get graph(): Graph {
+    return this.op.graph;
+  }
+
+  get dtype(): DType {
+    return this.op.outputs[0].dtype.base;
+  }
+
+  get shape(): Shape {
+    return this.op.outputs[0].shape;
+  }
+
+  /** The reference itself, what assignments take. */
+  get ref(): Tensor {
+    return this.op.outputs[0];
+  }
+
+  /** `<name>/read`. Fetched in a run that updates the variable it gives the new value. */
+  value(): Tensor {
+    return this.#snapshot;
+  }
+}

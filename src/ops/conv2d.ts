@@ -1,0 +1,208 @@
+/** Conv2D and BiasAdd (tensorflow/core/ops/nn_ops.cc). NHWC, HWIO, cross-correlation. */
+import { attr } from "../graph/attr.ts";
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
+import type { Tensor } from "../graph/operation.ts";
+import { sizeOf, type Shape } from "../graph/shape.ts";
+import { convertToTensor, createOp, type TensorLike } from "./build.ts";
+import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
+
+export type Padding = "SAME" | "VALID" | "EXPLICIT";
+
+/** One spatial axis of a convolution: output size, and zeros before it (those after follow from the sizes). */
+export interface WindowAxis {
+  readonly out: number;
+  readonly before: number;
+}
+
+/** TensorFlow's output size and padding of one axis. SAME puts the odd pixel after.
+ * @throws InvalidArgumentError where the window does not fit into the input. */
+export function windowAxis(
+  size: number,
+  window: number,
+  stride: number,
+  dilation: number,
+  padding: Padding,
+  explicit: readonly [number, number] = [0, 0],
+): WindowAxis {
+  const extent = (window - 1) * dilation + 1;
+  if (padding === "SAME") {
+    const out = Math.ceil(size / stride);
+    return { out, before: Math.floor(Math.max((out - 1) * stride + extent - size, 0) / 2) };
+  }
+  const [before, after] = padding === "EXPLICIT" ? explicit : [0, 0];
+  const padded = size + before + after;
+  if (padded < extent) {
+    throw new InvalidArgumentError(`Negative dimension size caused by subtracting ${extent} from ${padded}`);
+  }
+  return { out: Math.floor((padded - extent) / stride) + 1, before };
+}
+
+interface Geometry {
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly padding: Padding;
+  readonly explicit: readonly [readonly [number, number], readonly [number, number]];
+}
+
+/** The attributes of a convolution, checked. */
+export function convolutionGeometry(op: NodeView["op"]): Geometry {
+  const format = op.string("data_format", "NHWC");
+  if (format !== "NHWC") throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+  const strides = op.ints("strides");
+  const dilations = op.ints("dilations", [1, 1, 1, 1]);
+  for (const [name, values] of [["strides", strides], ["dilations", dilations]] as const) {
+    if (values.length !== 4 || values[0] !== 1 || values[3] !== 1 || values[1] < 1 || values[2] < 1) {
+      throw new InvalidArgumentError(`${name} must be [1, height, width, 1] with sizes of at least 1, got [${values.join(", ")}]`);
+    }
+  }
+  const padding = op.string("padding") as Padding;
+  if (!["SAME", "VALID", "EXPLICIT"].includes(padding)) {
+    throw new InvalidArgumentError(`Attr 'padding' passed string '${padding}' not in: "SAME", "VALID", "EXPLICIT"`);
+  }
+  const pads = op.ints("explicit_paddings");
+  if (padding === "EXPLICIT" && (pads.length !== 8 || pads.some((pad) => pad < 0) || pads[0] || pads[1] || pads[6] || pads[7])) {
+    throw new InvalidArgumentError(
+      `explicit_paddings must be 8 sizes of at least 0 with none for batch and channels, got [${pads.join(", ")}]`,
+    );
+  }
+  return {
+    strides: [strides[1], strides[2]],
+    dilations: [dilations[1], dilations[2]],
+    padding,
+    explicit: [[pads[2] ?? 0, pads[3] ?? 0], [pads[4] ?? 0, pads[5] ?? 0]],
+  };
+}
+
+function conv2dShape(node: NodeView): Shape[] {
+  const [x, filter] = [node.inputShape(0), node.inputShape(1)];
+  const geometry = convolutionGeometry(node.op);
+  for (const [shape, what] of [[x, "input"], [filter, "filter"]] as const) {
+    if (shape !== null && shape.length !== 4) throw new InvalidArgumentError(`The ${what} must be of rank 4 but is of rank ${shape.length}`);
+  }
+  if (x === null) return [[null, null, null, filter?.[3] ?? null]];
+  if (filter === null) return [[x[0], null, null, null]];
+  if (x[3] !== null && filter[2] !== null && x[3] !== filter[2]) {
+    throw new InvalidArgumentError(
+      filter[2] !== 0 && x[3] % filter[2] === 0
+        ? `Grouped convolution (input depth ${x[3]}, filter depth ${filter[2]}) is not supported`
+        : `Depth of input (${x[3]}) is not a multiple of input depth of filter (${filter[2]})`,
+    );
+  }
+  const axis = (i: 0 | 1): number | null => {
+    const [size, window] = [x[1 + i], filter[i]];
+    if (size === null || window === null) return null;
+    return windowAxis(size, window, geometry.strides[i], geometry.dilations[i], geometry.padding, geometry.explicit[i]).out;
+  };
+  return [[x[0], axis(0), axis(1), filter[3]]];
+}
+
+/** The attribute block of the convolution kernels (assembly/conv2d.ts). */
+function geometryBlock(k: KernelContext, activation: number): number[] {
+  const [n, h, w, c] = k.inputShape(0);
+  const [kh, kw, , channels] = k.inputShape(1);
+  const { strides, dilations, padding, explicit } = convolutionGeometry(k.op);
+  const rows = windowAxis(h, kh, strides[0], dilations[0], padding, explicit[0]);
+  const columns = windowAxis(w, kw, strides[1], dilations[1], padding, explicit[1]);
+  return [n, h, w, c, rows.out, columns.out, channels, kh, kw, ...strides, ...dilations, rows.before, columns.before, activation];
+}
+
+/** What the kernels can do to a value before it is stored: the last word of the geometry block. */
+const activations: Readonly<Record<string, number>> = { Relu: 1, Relu6: 2 };
+
+export const Conv2D: OpDefinition = {
+  type: "Conv2D",
+  outputs: (node) => [node.inputDtype(0).base],
+  shape: conv2dShape,
+  plan: {
+    kind: "kernel",
+    absorbs: (op, consumer, index) => {
+      if (index !== 0) return false;
+      if (consumer.type === "BiasAdd") return op.type === "Conv2D";
+      return consumer.type in activations && op.type in { Conv2D: 1, BiasAdd: 1 };
+    },
+    emit(k) {
+      if (k.inputDtype(0).name !== "float32") {
+        throw new UnimplementedError(`'${k.op.name}' (op: 'Conv2D') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+      }
+      const biasAdd = k.absorbed.find((op) => op.type === "BiasAdd");
+      const activation = k.absorbed.find((op) => op.type in activations);
+      const geometry = k.attributes(geometryBlock(k, activation ? activations[activation.type] : 0));
+      const packed = k.scratch(k.query("conv2dPackedBytes", geometry));
+      k.call("conv2dPackFilter", packed, k.input(1), geometry);
+      const bias = biasAdd ? k.tensor(biasAdd, 1) : 0;
+      k.call("conv2d", k.output(0), k.input(0), packed, bias, k.scratch(k.query("conv2dScratchBytes", geometry)), geometry);
+    },
+  },
+};
+
+export const BiasAdd: OpDefinition = {
+  type: "BiasAdd",
+  outputs: (node) => [node.inputDtype(0).base],
+  shape(node) {
+    const [value, bias] = [node.inputShape(0), node.inputShape(1)];
+    const format = node.op.string("data_format", "NHWC");
+    if (format !== "NHWC") throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+    if (bias !== null && bias.length !== 1) throw new InvalidArgumentError(`The bias must be of rank 1 but is of rank ${bias.length}`);
+    if (value === null) return [null];
+    if (value.length < 2) throw new InvalidArgumentError(`The value must be at least of rank 2 but is of rank ${value.length}`);
+    const [last, size] = [value[value.length - 1], bias?.[0] ?? null];
+    if (last !== null && size !== null && last !== size) throw new InvalidArgumentError(`Dimensions must be equal, but are ${last} and ${size}`);
+    return [[...value.slice(0, -1), last ?? size]];
+  },
+  plan: {
+    kind: "kernel",
+    inPlace: [0],
+    emit(k) {
+      if (k.inputDtype(0).name !== "float32") {
+        throw new UnimplementedError(`'${k.op.name}' (op: 'BiasAdd') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+      }
+      const shape = k.inputShape(0);
+      const [value, bias] = [k.input(0), k.input(1)];
+      const channels = shape[shape.length - 1];
+      k.call("biasAdd", k.output(0), value, bias, channels ? sizeOf(shape) / channels : 0, channels);
+    },
+  },
+};
+
+export interface Conv2dOptions {
+  /** Steps along height and width. Default 1. */
+  strides?: number | readonly [number, number];
+  /** SAME, VALID, or the zeros to add: [[top, bottom], [left, right]]. Default SAME. */
+  padding?: "SAME" | "VALID" | readonly [readonly [number, number], readonly [number, number]];
+  /** Distance of filter taps along height and width. Default 1. */
+  dilations?: number | readonly [number, number];
+  name?: string;
+}
+
+/** 2-D convolution (a cross-correlation: filters are not flipped).
+ * @param input float32 [N, H, W, C]
+ * @param filter float32 [height, width, C, K]
+ * @returns float32 [N, ceil(H / stride), …, K] for SAME
+ * @throws InvalidArgumentError where the channels differ or the filter does not fit. */
+export function conv2d(input: TensorLike, filter: TensorLike, options: Conv2dOptions = {}): Tensor {
+  const x = convertToTensor(input);
+  const weights = convertToTensor(filter);
+  const padding = options.padding ?? "SAME";
+  const explicit = typeof padding === "string" ? [] : [0, 0, ...padding[0], ...padding[1], 0, 0];
+  const attrs = {
+    T: attr.type(x.dtype),
+    strides: attr.ints([1, ...pair(options.strides ?? 1), 1]),
+    use_cudnn_on_gpu: attr.bool(true),
+    padding: attr.string(typeof padding === "string" ? padding : "EXPLICIT"),
+    explicit_paddings: attr.ints(explicit),
+    data_format: attr.string("NHWC"),
+    dilations: attr.ints([1, ...pair(options.dilations ?? 1), 1]),
+  };
+  return createOp(Conv2D, [x, weights], attrs, options.name ?? "Conv2D").outputs[0];
+}
+
+/** value + bias along the last dimension. float32 [..., C] and [C]. */
+export function biasAdd(value: TensorLike, bias: TensorLike, name = "BiasAdd"): Tensor {
+  const x = convertToTensor(value);
+  const attrs = { T: attr.type(x.dtype), data_format: attr.string("NHWC") };
+  return createOp(BiasAdd, [x, convertToTensor(bias)], attrs, name).outputs[0];
+}
+
+function pair(value: number | readonly [number, number]): readonly [number, number] {
+  return typeof value === "number" ? [value, value] : value;
+}

@@ -1,0 +1,95 @@
+/**
+ * What an op family says about each of its operation types: outputs, shapes, and how a plan runs it. Every rule is a
+ * required field, so that a missing rule is a compile error.
+ */
+import type { instantiate } from "../../dist/kernels.js";
+import type { DType } from "../graph/dtype.ts";
+import type { Operation } from "../graph/operation.ts";
+import type { Shape } from "../graph/shape.ts";
+import type { TensorValue } from "../graph/tensorValue.ts";
+
+/** A node as shape and dtype rules see it: at build it has no outputs yet, at plan time its shapes are concrete. */
+export interface NodeView {
+  readonly op: Pick<Operation, "int" | "float" | "bool" | "string" | "dtype" | "shape" | "tensor" | "ints" | "hasAttr" | "attrs">;
+  readonly inputCount: number;
+  inputShape(index: number): Shape;
+  inputDtype(index: number): DType;
+  /** The value of an input that is known before the run; undefined if it is not. */
+  constant(index: number): TensorValue | undefined;
+}
+
+/** A place in WASM memory that the planner gives an address. */
+export interface BufferRef {
+  readonly bytes: number;
+}
+
+export type KernelArgument = BufferRef | number;
+
+/** The exports of the WASM module, as its compiler declares them. */
+export type KernelExports = Awaited<ReturnType<typeof instantiate>>;
+export type KernelName = keyof KernelExports;
+/** A kernel's parameters: a buffer may stand for its pointer. */
+type WithBuffers<Parameters extends readonly unknown[]> = { [I in keyof Parameters]: KernelArgument };
+type KernelArguments<K extends KernelName> = WithBuffers<Parameters<KernelExports[K]>>;
+
+/** What a kernel rule works with while a plan is compiled. */
+export interface KernelContext {
+  readonly op: Operation;
+  /** Operations whose work this one's kernel takes along (see `absorbs`), in order. */
+  readonly absorbed: readonly Operation[];
+  inputShape(index: number): readonly number[];
+  inputDtype(index: number): DType;
+  outputShape(index: number): readonly number[];
+  /** True if something in the plan reads this output. */
+  isNeeded(index: number): boolean;
+  /** Value of a constant input, such as a shape or axes. */
+  constant(index: number): TensorValue;
+  input(index: number): BufferRef;
+  /** The buffer of any tensor already computed: an operand of an absorbed operation. */
+  tensor(of: Operation, index: number): BufferRef;
+  output(index: number): BufferRef;
+  /** Memory used during this operation only. */
+  scratch(bytes: number): BufferRef;
+  /** The generator of a random operation: counter and key, kept between runs. */
+  generator(): BufferRef;
+  /** Writes an attribute block into plan memory and gives its address. */
+  attributes(words: readonly number[]): number;
+  /** A size that only the kernels know (scratch, packed weights), asked with a pointer to an attribute block or sizes. */
+  query<K extends KernelName>(kernel: K, ...args: Parameters<KernelExports[K]>): number;
+  /** Appends a kernel call to the plan: outputs, inputs, scratch, attributes, sizes. */
+  call<K extends KernelName>(kernel: K, ...args: KernelArguments<K>): void;
+}
+
+export type PlanRule =
+  /** The planner provides the value: Const, Placeholder, a variable. */
+  | { readonly kind: "source" }
+  /** Output 0 is input `of` under another shape: no step. */
+  | { readonly kind: "view"; readonly of: number }
+  /** Runs nothing: NoOp. */
+  | { readonly kind: "none" }
+  /** Passes input 0 on to output 1 if the predicate (input 1) is true, to output 0 otherwise. */
+  | { readonly kind: "switch" }
+  /** Passes on whichever input is alive. */
+  | { readonly kind: "merge" }
+  | {
+      readonly kind: "kernel";
+      emit(context: KernelContext): void;
+      /** Inputs whose buffer output 0 may take over when this is their last reader. */
+      readonly inPlace?: readonly number[];
+      /** True if `consumer`, the only reader of output 0 (as its input `index`), can be computed by the same kernel. */
+      absorbs?(op: Operation, consumer: Operation, index: number): boolean;
+    }
+  /** Known, but not run here. `why` is the end of a sentence. */
+  | { readonly kind: "refused"; readonly why: string };
+
+export interface OpDefinition {
+  readonly type: string;
+  /** Types of the outputs. */
+  outputs(node: NodeView): readonly DType[];
+  /** Shapes of the outputs as far as the inputs' are known. Throws InvalidArgumentError where they do not fit. */
+  shape(node: NodeView): readonly Shape[];
+  readonly plan: PlanRule;
+  /** For updates of a variable: the input that is the reference, passed on as output 0, and whether the old value is
+   * replaced (Assign) or read (AssignSub). */
+  readonly updates?: { readonly ref: number; readonly replaces: boolean };
+}

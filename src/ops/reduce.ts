@@ -1,0 +1,121 @@
+/** Sum and Mean over axes (tensorflow/core/ops/math_ops.cc), and the moments made of them. */
+import { attr } from "../graph/attr.ts";
+import { int32 } from "../graph/dtype.ts";
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
+import type { Tensor } from "../graph/operation.ts";
+import { sizeOf, type Shape } from "../graph/shape.ts";
+import { toNumbers } from "../graph/tensorValue.ts";
+import { squeeze } from "./array.ts";
+import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
+import type { NodeView, OpDefinition } from "./definition.ts";
+import { squaredDifference } from "./elementwise.ts";
+import { stopGradient } from "./identity.ts";
+
+function reducing(type: string, kernel: "sum" | "mean"): OpDefinition {
+  return {
+    type,
+    outputs: (node) => [node.inputDtype(0).base],
+    shape: reducedShape,
+    plan: {
+      kind: "kernel",
+      emit(k) {
+        if (k.inputDtype(0).name !== "float32") {
+          throw new UnimplementedError(`'${k.op.name}' (op: '${type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+        }
+        const shape = k.inputShape(0);
+        const groups = alternatingGroups(shape, normalizeAxes(toNumbers(k.constant(1)), shape.length));
+        const block = k.attributes([groups.sizes.length, ...groups.sizes, groups.firstIsReduced ? 1 : 0]);
+        k.call(kernel, k.output(0), k.input(0), k.scratch(k.query("reduceScratchBytes", block)), block);
+      },
+    },
+  };
+}
+
+export const Sum: OpDefinition = reducing("Sum", "sum");
+export const Mean: OpDefinition = reducing("Mean", "mean");
+
+function reducedShape(node: NodeView): Shape[] {
+  const shape = node.inputShape(0);
+  const axesValue = node.constant(1);
+  const keep = node.op.bool("keep_dims", false);
+  if (shape === null) return [null];
+  if (!axesValue) return [keep ? shape.map(() => null) : null];
+  const axes = new Set(normalizeAxes(toNumbers(axesValue), shape.length));
+  return [keep ? shape.map((size, i) => (axes.has(i) ? 1 : size)) : shape.filter((_, i) => !axes.has(i))];
+}
+
+/** Axes counted from the front; each may occur once. */
+export function normalizeAxes(axes: readonly number[], rank: number): number[] {
+  return axes.map((axis) => {
+    if (axis < -rank || axis >= rank) {
+      throw new InvalidArgumentError(`Invalid reduction dimension ${axis} for input with ${rank} dimension(s)`);
+    }
+    return axis < 0 ? axis + rank : axis;
+  });
+}
+
+/** The shape as alternating groups of reduced and kept dimensions: [8,5,7,3] over 0, 1, 2 is [280 reduced, 3 kept]. */
+export function alternatingGroups(shape: readonly number[], axes: readonly number[]): { sizes: number[]; firstIsReduced: boolean } {
+  const sizes: number[] = [];
+  let firstIsReduced = false;
+  let before: boolean | null = null;
+  shape.forEach((size, i) => {
+    if (size === 1) return;
+    const reduced = axes.includes(i);
+    if (reduced === before) sizes[sizes.length - 1] *= size;
+    else sizes.push(size);
+    if (before === null) firstIsReduced = reduced;
+    before = reduced;
+  });
+  return sizes.length ? { sizes, firstIsReduced } : { sizes: [sizeOf(shape)], firstIsReduced: false };
+}
+
+export interface ReduceOptions {
+  /** Keep the reduced dimensions with size 1. Default false. */
+  keepDims?: boolean;
+  name?: string;
+}
+
+function reduceOp(definition: OpDefinition, input: TensorLike, axis: number | readonly number[] | null, options: ReduceOptions): Tensor {
+  const name = options.name ?? definition.type;
+  const x = convertToTensor(input);
+  if (axis === null && x.shape === null) {
+    throw new InvalidArgumentError(`${definition.type} over all axes needs an input of known rank; name the axes of '${x.name}'.`);
+  }
+  const axes = axis === null ? x.shape!.map((_, i) => i) : typeof axis === "number" ? [axis] : [...axis];
+  const axesConstant = (constantName: string): Tensor =>
+    constant(axes, { dtype: int32, shape: typeof axis === "number" ? [] : [axes.length], name: constantName });
+  // As in TensorFlow: the axes of a full reduction are a Const of their own, given ones belong to the operation's scope.
+  const all = axis === null ? x.graph.asDefault(() => axesConstant("Const")) : null;
+  return opScope(name, [x], (scope) => {
+    const indices = all ?? axesConstant("reduction_indices");
+    const attrs = { T: attr.type(x.dtype), Tidx: attr.type(int32), keep_dims: attr.bool(options.keepDims ?? false) };
+    return createOp(definition, [x, indices], attrs, scope).outputs[0];
+  });
+}
+
+/** Sum over `axis` (null: all). float32, deterministic order. */
+export function reduceSum(input: TensorLike, axis: number | readonly number[] | null = null, options: ReduceOptions = {}): Tensor {
+  return reduceOp(Sum, input, axis, options);
+}
+
+/** Mean over `axis` (null: all). float32, deterministic order. NaN over no elements. */
+export function reduceMean(input: TensorLike, axis: number | readonly number[] | null = null, options: ReduceOptions = {}): Tensor {
+  return reduceOp(Mean, input, axis, options);
+}
+
+/** Mean and biased variance over `axes` (tensorflow/python/ops/nn_impl.py, moments). */
+export function moments(
+  input: TensorLike,
+  axes: readonly number[],
+  options: { keepDims?: boolean; name?: string } = {},
+): { mean: Tensor; variance: Tensor } {
+  return opScope(options.name ?? "moments", [input], () => {
+    const x = convertToTensor(input);
+    const mean = reduceMean(x, axes, { keepDims: true, name: "mean" });
+    const deviation = squaredDifference(x, stopGradient(mean));
+    const variance = reduceMean(deviation, axes, { keepDims: true, name: "variance" });
+    if (options.keepDims) return { mean, variance };
+    return { mean: squeeze(mean, axes), variance: squeeze(variance, axes) };
+  });
+}

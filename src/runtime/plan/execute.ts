@@ -1,0 +1,119 @@
+/** Running a plan: feeds in, kernels called, fetches out. A run allocates nothing but what is fetched. */
+import type { TypedArray } from "../../graph/dtype.ts";
+import type { Operation } from "../../graph/operation.ts";
+import { Tensor } from "../../graph/operation.ts";
+import { sizeOf } from "../../graph/shape.ts";
+import { FetchedTensor } from "../../graph/tensorValue.ts";
+import type { KernelExports } from "../../ops/definition.ts";
+import { writeFeed, type Feed } from "../feeds.ts";
+import type { Heap } from "../heap.ts";
+import type { Buffer, FetchSource, Plan, StepGuard } from "./plan.ts";
+
+type Kernel = (...args: number[]) => unknown;
+
+interface BoundStep {
+  readonly kernel: Kernel;
+  readonly args: number[];
+  readonly guards: readonly StepGuard[];
+  readonly frees: readonly Buffer[];
+}
+
+export class Executor {
+  readonly #plan: Plan;
+  readonly #heap: Heap;
+  readonly #kernels: KernelExports;
+  readonly #poison: boolean;
+  #arena = -1;
+  #steps: readonly BoundStep[] = [];
+
+  constructor(plan: Plan, heap: Heap, kernels: KernelExports, poison: boolean) {
+    this.#plan = plan;
+    this.#heap = heap;
+    this.#kernels = kernels;
+    this.#poison = poison;
+  }
+
+  /** Resolves every address for an arena at `address`. */
+  bind(address: number): void {
+    if (address === this.#arena) return;
+    this.#arena = address;
+    this.#steps = this.#plan.parts.steps.map((step) => ({
+      kernel: this.#kernels[step.kernel] as Kernel,
+      args: step.args.map((arg) => (typeof arg === "number" ? arg : this.#addressOf(arg))),
+      guards: step.guards,
+      frees: step.frees,
+    }));
+  }
+
+  run(feeds: readonly Feed[]): void {
+    if (this.#poison) this.#poisonArena();
+    feeds.forEach((feed, i) => writeFeed(this.#heap, feed, this.#addressOf(this.#plan.parts.feeds[i].buffer)));
+    for (const step of this.#steps) {
+      if (step.guards.length > 0 && !this.#holds(step.guards)) continue;
+      step.kernel(...step.args);
+      if (this.#poison) for (const buffer of step.frees) this.#fill(this.#addressOf(buffer), buffer.bytes);
+    }
+  }
+
+  /** A fetched tensor whose branch this run did not take. */
+  missingFetch(): FetchSource | null {
+    return this.#plan.parts.fetches.find((source) => !this.#holds(source.guards)) ?? null;
+  }
+
+  /** Copies of the fetched tensors, undefined for operations. */
+  fetch(): (FetchedTensor | undefined)[] {
+    return this.#plan.parts.fetches.map((source) => {
+      if (!(source.fetch instanceof Tensor) || !source.buffer) return undefined;
+      const { dtype } = source.fetch;
+      const data = this.#heap.read(dtype, this.#addressOf(source.buffer), sizeOf(source.shape));
+      return new FetchedTensor(data, source.shape, dtype.base.name);
+    });
+  }
+
+  /** Room for the values of `wanted` fetches after each of `repeat` runs. */
+  stacks(wanted: readonly number[], repeat: number): FetchedTensor[] {
+    return wanted.map((i) => {
+      const source = this.#plan.parts.fetches[i];
+      const { dtype } = source.fetch as Tensor;
+      const data: TypedArray = new dtype.array!(repeat * sizeOf(source.shape));
+      return new FetchedTensor(data, [repeat, ...source.shape], dtype.base.name);
+    });
+  }
+
+  /** Copies the `wanted` fetches into row `run` of their stacks. */
+  collect(wanted: readonly number[], stacks: readonly FetchedTensor[], run: number): void {
+    wanted.forEach((i, k) => {
+      const source = this.#plan.parts.fetches[i];
+      const { dtype } = source.fetch as Tensor;
+      const size = sizeOf(source.shape);
+      const view = this.#heap.view(dtype) as Float32Array;
+      const at = this.#addressOf(source.buffer!) / dtype.size;
+      const row = stacks[k].data as Float32Array;
+      for (let j = 0; j < size; j++) row[run * size + j] = view[at + j];
+    });
+  }
+
+  /** Updates of batch-norm statistics that ran with a decay other than 0. */
+  movedStatistics(): Operation[] {
+    return this.#plan.parts.counters
+      .filter(({ decay, guards }) => this.#holds(guards) && this.#heap.views.float32[this.#addressOf(decay) / 4] !== 0)
+      .map(({ update }) => update);
+  }
+
+  #addressOf(buffer: Buffer): number {
+    return buffer.storage === "arena" ? this.#arena + buffer.offset : buffer.offset;
+  }
+
+  #holds(guards: readonly StepGuard[]): boolean {
+    return guards.every(({ predicate, value }) => (this.#heap.views.uint8[this.#addressOf(predicate)] !== 0) === value);
+  }
+
+  #poisonArena(): void {
+    this.#fill(this.#arena, this.#plan.parts.arenaBytes);
+  }
+
+  /** All bits set: NaN for floats, and nothing sensible for the rest. */
+  #fill(address: number, bytes: number): void {
+    this.#heap.views.uint8.fill(255, address, address + bytes);
+  }
+}

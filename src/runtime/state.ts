@@ -1,0 +1,96 @@
+/** What a session keeps between runs: variables, random generators, and how often statistics were updated. */
+import type { Operation } from "../graph/operation.ts";
+import { FailedPreconditionError, InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
+import { formatShape, isFullyDefined, sizeOf } from "../graph/shape.ts";
+import type { Heap } from "./heap.ts";
+
+export interface VariableSlot {
+  readonly op: Operation;
+  readonly address: number;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  initialized: boolean;
+  /** Written since the last `takeChanges`. */
+  dirty: boolean;
+}
+
+/** Words of a generator: the counter (4) and the key (2) of Philox. */
+export const generatorWords = 6;
+
+export class SessionState {
+  readonly #heap: Heap;
+  readonly #variables = new Map<Operation, VariableSlot>();
+  readonly #generators = new Map<Operation, number>();
+  /** Generators restored before a plan uses them. */
+  readonly #restoredGenerators = new Map<string, readonly number[]>();
+  /** Seed of random operations that have none. */
+  seed: number;
+  /** Updates seen by layer; null after values came from elsewhere. */
+  readonly updates = new Map<string, number | null>();
+
+  constructor(heap: Heap, seed: number) {
+    this.#heap = heap;
+    this.seed = seed;
+  }
+
+  variable(op: Operation): VariableSlot {
+    let slot = this.#variables.get(op);
+    if (!slot) {
+      const { shape, dtype } = op.outputs[0];
+      if (!isFullyDefined(shape)) throw new InvalidArgumentError(`The variable '${op.name}' has the shape ${formatShape(shape)}; variables need a full shape.`);
+      if (!dtype.array) throw new UnimplementedError(`The variable '${op.name}' has the dtype ${dtype.base}, which is not supported.`);
+      const bytes = sizeOf(shape) * dtype.size;
+      slot = { op, address: this.#heap.allocate(bytes), shape, bytes, initialized: false, dirty: false };
+      this.#variables.set(op, slot);
+    }
+    return slot;
+  }
+
+  get variables(): Iterable<VariableSlot> {
+    return this.#variables.values();
+  }
+
+  /** Throws TensorFlow's sentence unless the variable has a value. */
+  requireInitialized(op: Operation): void {
+    if (!this.#variables.get(op)?.initialized) {
+      throw new FailedPreconditionError(`Attempting to use uninitialized value '${op.name}'. Run globalVariablesInitializer() or restore a checkpoint first.`);
+    }
+  }
+
+  // Generators
+
+  generatorAddress(op: Operation): number {
+    let address = this.#generators.get(op);
+    if (address === undefined) {
+      address = this.#heap.allocate(generatorWords * 4);
+      this.#generators.set(op, address);
+      this.#heap.views.int32.set(this.#restoredGenerators.get(op.name) ?? this.#freshGenerator(op), address / 4);
+    }
+    return address;
+  }
+
+  /** Philox as TensorFlow seeds it: the key is `seed`, the high half of the counter `seed2`. */
+  #freshGenerator(op: Operation): number[] {
+    let [seed, seed2] = [BigInt(op.int("seed", 0)), BigInt(op.int("seed2", 0))];
+    if (seed === 0n && seed2 === 0n) [seed, seed2] = [BigInt(this.seed), BigInt(op.id + 1)];
+    const low = (value: bigint): number => Number(BigInt.asIntN(32, value));
+    return [0, 0, low(seed2), low(seed2 >> 32n), low(seed), low(seed >> 32n)];
+  }
+
+  /** Generator states by operation name. */
+  generators(): Record<string, number[]> {
+    const result: Record<string, number[]> = Object.fromEntries([...this.#restoredGenerators].map(([name, words]) => [name, [...words]]));
+    for (const [op, address] of this.#generators) {
+      result[op.name] = Array.from(this.#heap.views.int32.subarray(address / 4, address / 4 + generatorWords));
+    }
+    return result;
+  }
+
+  restoreGenerators(states: Readonly<Record<string, readonly number[]>>): void {
+    this.#restoredGenerators.clear();
+    for (const [name, words] of Object.entries(states)) this.#restoredGenerators.set(name, words);
+    for (const [op, address] of this.#generators) {
+      this.#heap.views.int32.set(this.#restoredGenerators.get(op.name) ?? this.#freshGenerator(op), address / 4);
+    }
+  }
+}
