@@ -122,7 +122,8 @@ export class Session {
     const { cached, feeds: given } = this.#prepare(parsed.items, feeds);
     for (let i = 0; i < repeat - 1; i++) this.#execute(cached, given);
     this.#execute(cached, given);
-    return parsed.assemble(cached.executor.fetch()) as Fetched<F>;
+    const answer: unknown = parsed.assemble(cached.executor.fetch());
+    return answer as Fetched<F>;
   }
 
   /** Runs the step `repeat` times and gives, besides the last values of `fetches`, those of `collect` after every run,
