@@ -1,6 +1,17 @@
 /** The public API of trainlet. A host's entry (src/entry/) adds how kernels are loaded there. */
 export { GraphKeys } from "./graph/collections.ts";
-export { bool, float32, float64, int32, int64, string, uint8, DType, type DTypeName, type TypedArray } from "./graph/dtype.ts";
+export {
+  bool,
+  float32,
+  float64,
+  int32,
+  int64,
+  string,
+  uint8,
+  DType,
+  type DTypeName,
+  type TypedArray,
+} from "./graph/dtype.ts";
 export * as errors from "./graph/errors.ts";
 export { getDefaultGraph, Graph, resetDefaultGraph } from "./graph/graph.ts";
 export { Operation, Tensor } from "./graph/operation.ts";

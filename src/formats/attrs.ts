@@ -4,7 +4,14 @@ import { dtypeFromEnum, type DType, type TypedArray } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import type { TensorValue } from "../graph/tensorValue.ts";
-import type { AttrValue, AttrValueInit, DataType, TensorProto, TensorProtoInit, TensorShapeProto } from "./metaGraphDef.ts";
+import type {
+  AttrValue,
+  AttrValueInit,
+  DataType,
+  TensorProto,
+  TensorProtoInit,
+  TensorShapeProto,
+} from "./metaGraphDef.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -125,17 +132,23 @@ function tensorFromMessage(message: TensorProto, where: string): TensorValue | u
   const content = message.tensorContent;
   if (content.length > 0) {
     if (content.length !== size * dtype.size) {
-      throw new InvalidArgumentError(`The constant ${where} has ${content.length} bytes, its shape [${known.join(",")}] of ${dtype} needs ${size * dtype.size}.`);
+      throw new InvalidArgumentError(
+        `The constant ${where} has ${content.length} bytes, its shape [${known.join(",")}] of ${dtype} needs ${size * dtype.size}.`,
+      );
     }
     return { dtype, shape: known, data: new dtype.array(content.slice().buffer) };
   }
   const values: readonly (number | bigint | boolean)[] = message[field];
   if (values.length > size) {
-    throw new InvalidArgumentError(`The constant ${where} has ${values.length} elements, its shape [${known.join(",")}] needs ${size}.`);
+    throw new InvalidArgumentError(
+      `The constant ${where} has ${values.length} elements, its shape [${known.join(",")}] needs ${size}.`,
+    );
   }
   // No value at all means zeros.
   const data = new dtype.array(values.length === 0 && size > 0 ? 1 : values.length);
-  values.forEach((value, i) => ((data as { [i: number]: number | bigint })[i] = typeof value === "boolean" ? Number(value) : value));
+  values.forEach(
+    (value, i) => ((data as { [i: number]: number | bigint })[i] = typeof value === "boolean" ? Number(value) : value),
+  );
   return { dtype, shape: known, data };
 }
 
@@ -145,9 +158,14 @@ function tensorToMessage({ dtype, shape, data }: TensorValue): TensorProtoInit {
   if (dtype.name === "string") return { ...head, stringVal: [...(data as readonly Uint8Array[])] };
   const elements = data as TypedArray;
   if (elements.length > 1 && elements.length === sizeOf(shape) && dtype.name !== "bool") {
-    return { ...head, tensorContent: new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength).slice() };
+    return {
+      ...head,
+      tensorContent: new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength).slice(),
+    };
   }
   const field = valueFields[dtype.name as keyof typeof valueFields];
-  const values = Array.from(elements as ArrayLike<number | bigint>, (value) => (dtype.name === "bool" ? value !== 0 : value));
+  const values = Array.from(elements as ArrayLike<number | bigint>, (value) =>
+    dtype.name === "bool" ? value !== 0 : value,
+  );
   return { ...head, [field]: values };
 }

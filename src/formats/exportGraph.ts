@@ -5,7 +5,13 @@ import { Operation, Tensor } from "../graph/operation.ts";
 import { Variable } from "../graph/variable.ts";
 import { CondContext } from "../ops/controlFlow.ts";
 import { attrToMessage } from "./attrs.ts";
-import { encodeCondContextDef, encodeVariableDef, type CollectionDefInit, type MetaGraphDefInit, type NodeDefInit } from "./metaGraphDef.ts";
+import {
+  encodeCondContextDef,
+  encodeVariableDef,
+  type CollectionDefInit,
+  type MetaGraphDefInit,
+  type NodeDefInit,
+} from "./metaGraphDef.ts";
 
 /** Lowest producer version whose semantics the nodes have: defaults and gradients of TensorFlow 1.15. */
 const graphVersion = 134;
@@ -28,7 +34,8 @@ export function exportGraph(graph: Graph): MetaGraphDefInit {
 function nodeDef(op: Operation): NodeDefInit {
   const inputs = op.inputs.map((input) => (input.index === 0 ? input.op.name : input.name));
   const attrs: Record<string, Attr> = { ...op.attrs };
-  if (!attrs._output_shapes && op.outputs.length) attrs._output_shapes = { list: { shape: op.outputs.map((output) => output.shape) } };
+  if (!attrs._output_shapes && op.outputs.length)
+    attrs._output_shapes = { list: { shape: op.outputs.map((output) => output.shape) } };
   return {
     name: op.name,
     op: op.type,
@@ -41,12 +48,16 @@ function nodeDef(op: Operation): NodeDefInit {
 /** A collection by the kind of its items; undefined where TensorFlow too would leave it out. */
 function collectionDef(items: readonly unknown[]): CollectionDefInit | undefined {
   if (items.every((item) => item instanceof Operation || item instanceof Tensor || typeof item === "string")) {
-    return { kind: { case: "nodeList", value: { value: items.map((item) => (typeof item === "string" ? item : item.name)) } } };
+    return {
+      kind: { case: "nodeList", value: { value: items.map((item) => (typeof item === "string" ? item : item.name)) } },
+    };
   }
   const bytes = items.map(bytesOf);
   if (bytes.every((item) => item !== undefined)) return { kind: { case: "bytesList", value: { value: bytes } } };
-  if (items.every((item) => typeof item === "bigint")) return { kind: { case: "int64List", value: { value: [...items] } } };
-  if (items.every((item) => typeof item === "number")) return { kind: { case: "floatList", value: { value: [...items] } } };
+  if (items.every((item) => typeof item === "bigint"))
+    return { kind: { case: "int64List", value: { value: [...items] } } };
+  if (items.every((item) => typeof item === "number"))
+    return { kind: { case: "floatList", value: { value: [...items] } } };
   return undefined;
 }
 
@@ -69,7 +80,11 @@ function bytesOf(item: unknown): Uint8Array | undefined {
       branch: item.branch,
       valuesDef: {
         values: [...item.values].sort(),
-        externalValues: Object.fromEntries([...item.externalValues].map(([name, tensor]) => [name, tensor.name] as const).sort(([a], [b]) => (a < b ? -1 : 1))),
+        externalValues: Object.fromEntries(
+          [...item.externalValues]
+            .map(([name, tensor]) => [name, tensor.name] as const)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        ),
       },
     });
   }

@@ -11,7 +11,14 @@ import { inferShapes } from "../ops/build.ts";
 import type { NodeView } from "../ops/definition.ts";
 import { registry } from "../ops/registry.ts";
 import { attrFromMessage } from "./attrs.ts";
-import { decodeVariableDef, type CollectionDef, type MetaGraphDef, type NodeDef, type OpDef, type VariableDef } from "./metaGraphDef.ts";
+import {
+  decodeVariableDef,
+  type CollectionDef,
+  type MetaGraphDef,
+  type NodeDef,
+  type OpDef,
+  type VariableDef,
+} from "./metaGraphDef.ts";
 
 interface InputRef {
   readonly name: string;
@@ -32,7 +39,10 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
   const nodes = metaGraph.graphDef?.node ?? [];
   const pending = new Map<string, PendingNode>();
   for (const node of nodes) {
-    if (!node.name || !node.op) throw new InvalidArgumentError(`The graph has a node without a name or an op: ${JSON.stringify({ name: node.name, op: node.op })}.`);
+    if (!node.name || !node.op)
+      throw new InvalidArgumentError(
+        `The graph has a node without a name or an op: ${JSON.stringify({ name: node.name, op: node.op })}.`,
+      );
     if (pending.has(node.name)) throw new InvalidArgumentError(`The graph has two nodes called '${node.name}'.`);
     const attrs: Record<string, Attr> = {};
     for (const [name, value] of Object.entries(node.attr)) attrs[name] = attrFromMessage(value, `'${node.name}'`);
@@ -43,14 +53,25 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
   for (const item of inputsFirst(pending)) item.outputs = outputsOf(item, pending, opDefs, references, graph);
   // Nodes keep the file's order, which is that of creation; inputs are tied once all exist.
   for (const { node, attrs, outputs } of pending.values()) {
-    graph.addOperation({ type: node.op, name: node.name, device: node.device, inputs: [], controlInputs: [], attrs, outputs });
+    graph.addOperation({
+      type: node.op,
+      name: node.name,
+      device: node.device,
+      inputs: [],
+      controlInputs: [],
+      attrs,
+      outputs,
+    });
     graph.reserveName(node.name);
   }
   for (const { node, inputs, controls } of pending.values()) {
     const op = graph.getOperationByName(node.name);
     for (const { name, index } of inputs) {
       const tensor = graph.getOperationByName(name).outputs[index];
-      if (!tensor) throw new InvalidArgumentError(`Node '${node.name}' takes '${name}:${index}', but '${name}' has ${pending.get(name)!.outputs.length} outputs.`);
+      if (!tensor)
+        throw new InvalidArgumentError(
+          `Node '${node.name}' takes '${name}:${index}', but '${name}' has ${pending.get(name)!.outputs.length} outputs.`,
+        );
       op.addInput(tensor);
     }
     for (const name of controls) op.addControlInput(graph.getOperationByName(name));
@@ -142,7 +163,12 @@ function outputsOf(
     constant: (i) => constantBehind(item.inputs[i].name, pending),
   };
   const dtypes = definition.outputs(view);
-  const shapes = inferShapes(definition, view, node.name, item.inputs.map((_, i) => inputOf(i).shape));
+  const shapes = inferShapes(
+    definition,
+    view,
+    node.name,
+    item.inputs.map((_, i) => inputOf(i).shape),
+  );
   return dtypes.map((dtype, i) => ({ dtype, shape: shapes[i] ?? told[i] ?? null }));
 }
 
@@ -153,15 +179,19 @@ function constantBehind(name: string, pending: ReadonlyMap<string, PendingNode>)
   return value && "tensor" in value ? value.tensor : undefined;
 }
 
-function dtypesByOpDef({ node, attrs }: PendingNode, opDefs: ReadonlyMap<string, OpDef>, references: ReadonlyMap<string, number>): DType[] {
+function dtypesByOpDef(
+  { node, attrs }: PendingNode,
+  opDefs: ReadonlyMap<string, OpDef>,
+  references: ReadonlyMap<string, number>,
+): DType[] {
   const typeOf = (name: string): DType => {
     const value = attrs[name];
     return value && "type" in value ? value.type : unknownType;
   };
-  const fromDef = (opDefs.get(node.op)?.outputArg ?? []).flatMap((argument) => {
+  const fromDef = (opDefs.get(node.op)?.outputArg ?? []).flatMap((argument): readonly DType[] => {
     if (argument.typeListAttr) {
       const value = attrs[argument.typeListAttr];
-      return value && "list" in value ? [...(value.list.type ?? [])] : [];
+      return (value && "list" in value && value.list.type) || [];
     }
     const dtype = argument.typeAttr ? typeOf(argument.typeAttr) : (dtypeFromEnum(argument.type) ?? unknownType);
     const number = argument.numberAttr ? attrs[argument.numberAttr] : undefined;
@@ -183,7 +213,9 @@ function importCollections(metaGraph: MetaGraphDef, graph: Graph): void {
 function collectionItems({ kind }: CollectionDef, graph: Graph): unknown[] {
   switch (kind.case) {
     case "nodeList":
-      return kind.value.value.map((name) => (name.includes(":") ? tensorNamed(graph, name) : graph.findOperation(name)) ?? name);
+      return kind.value.value.map(
+        (name) => (name.includes(":") ? tensorNamed(graph, name) : graph.findOperation(name)) ?? name,
+      );
     case "bytesList":
       return kind.value.value.map((bytes) => variableFrom(bytes, graph) ?? bytes);
     case "int64List":
@@ -216,6 +248,7 @@ function variableFrom(bytes: Uint8Array, graph: Graph): Variable | undefined {
   const initialValue = graph.findOperation(def.initialValueName.replace(/:\d+$/, ""))?.outputs[0];
   if (!op || !initializer || !snapshot || !initialValue) return undefined;
   let variable = variables.get(op);
-  if (!variable) variables.set(op, (variable = new Variable({ op, initializer, initialValue, snapshot, trainable: def.trainable })));
+  if (!variable)
+    variables.set(op, (variable = new Variable({ op, initializer, initialValue, snapshot, trainable: def.trainable })));
   return variable;
 }

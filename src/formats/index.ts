@@ -12,7 +12,10 @@ export interface ImportOptions {
 /** Reads a graph with its collections: the bytes of a .meta file, or proto3 JSON (text or parsed).
  * Nodes that trainlet cannot run are kept, and refused only when a fetch reaches them.
  * @throws InvalidArgumentError for a file that is cut short or is something else. */
-export async function importMetaGraph(source: Uint8Array | string | object, options: ImportOptions = {}): Promise<Graph> {
+export async function importMetaGraph(
+  source: Uint8Array | string | object,
+  options: ImportOptions = {},
+): Promise<Graph> {
   const [{ importGraph }, formats] = await Promise.all([import("./importGraph.ts"), import("./metaGraphDef.ts")]);
   let message: MetaGraphDef;
   if (source instanceof Uint8Array) {
@@ -28,12 +31,18 @@ export async function importMetaGraph(source: Uint8Array | string | object, opti
 
 /** The graph (default: the default graph) as the bytes of a .meta file. */
 export async function exportMetaGraph(graph: Graph = getDefaultGraph()): Promise<Uint8Array> {
-  const [{ exportGraph }, { encodeMetaGraphDef }] = await Promise.all([import("./exportGraph.ts"), import("./metaGraphDef.ts")]);
+  const [{ exportGraph }, { encodeMetaGraphDef }] = await Promise.all([
+    import("./exportGraph.ts"),
+    import("./metaGraphDef.ts"),
+  ]);
   return encodeMetaGraphDef(exportGraph(graph));
 }
 
 /** The graph as proto3 JSON, as TensorFlow prints it. */
 export async function exportMetaGraphJson(graph: Graph = getDefaultGraph()): Promise<{ [key: string]: unknown }> {
-  const [{ exportGraph }, { metaGraphDefToJson }] = await Promise.all([import("./exportGraph.ts"), import("./metaGraphDef.ts")]);
+  const [{ exportGraph }, { metaGraphDefToJson }] = await Promise.all([
+    import("./exportGraph.ts"),
+    import("./metaGraphDef.ts"),
+  ]);
   return metaGraphDefToJson(exportGraph(graph));
 }

@@ -38,10 +38,19 @@ export function batchNormLayers(graph: Graph): BatchNormLayer[] {
   for (const mean of updates) {
     if (mean.kind !== "mean") continue;
     const variance = updates.find(
-      (other) => other.kind === "variance" && other.source === mean.source && scopeOf(other.variable.name) === scopeOf(mean.variable.name),
+      (other) =>
+        other.kind === "variance" &&
+        other.source === mean.source &&
+        scopeOf(other.variable.name) === scopeOf(mean.variable.name),
     );
     if (!variance) continue;
-    layers.push({ name: scopeOf(mean.variable.name), mean, variance, momentum: momentumOf(mean.decay), training: [mean.source] });
+    layers.push({
+      name: scopeOf(mean.variable.name),
+      mean,
+      variance,
+      momentum: momentumOf(mean.decay),
+      training: [mean.source],
+    });
   }
   return layers;
 }
@@ -55,7 +64,10 @@ function parseUpdate(op: Operation): Update | null {
   const variable = behind(op.inputs[0]).op;
   const product = behind(op.inputs[1]).op;
   if (variable.type !== "VariableV2" || product.type !== "Mul") return null;
-  for (const [difference, decay] of [[product.inputs[0], product.inputs[1]], [product.inputs[1], product.inputs[0]]] as const) {
+  for (const [difference, decay] of [
+    [product.inputs[0], product.inputs[1]],
+    [product.inputs[1], product.inputs[0]],
+  ] as const) {
     const sub = behind(difference).op;
     if (sub.type !== "Sub" || behind(sub.inputs[0]).op !== variable) continue;
     const statistic = statisticOf(sub.inputs[1]);
@@ -67,7 +79,8 @@ function parseUpdate(op: Operation): Update | null {
 /** Looks through operations that pass a value on. A Switch passes its data on; a Merge is looked at by its callers. */
 function behind(tensor: Tensor): Tensor {
   let at = tensor;
-  while (["Identity", "Switch", "RefSwitch", "Squeeze", "Reshape", "StopGradient", "Cast"].includes(at.op.type)) at = at.op.inputs[0];
+  while (["Identity", "Switch", "RefSwitch", "Squeeze", "Reshape", "StopGradient", "Cast"].includes(at.op.type))
+    at = at.op.inputs[0];
   return at;
 }
 

@@ -95,22 +95,10 @@ export const variant: DType = DType.define(21, "variant", null);
 /** The output of an imported operation whose type nothing tells. */
 export const unknownType: DType = DType.define(0, "unknown", null);
 
-const all = [
-  float32,
-  float64,
-  int32,
-  uint8,
-  int16,
-  int8,
-  string,
-  int64,
-  bool,
-  uint16,
-  resource,
-  variant,
-  unknownType,
-];
-const byEnum = new Map(all.flatMap((dtype) => [[dtype.enumValue, dtype] as const, [dtype.ref.enumValue, dtype.ref] as const]));
+const all = [float32, float64, int32, uint8, int16, int8, string, int64, bool, uint16, resource, variant, unknownType];
+const byEnum = new Map(
+  all.flatMap((dtype) => [[dtype.enumValue, dtype] as const, [dtype.ref.enumValue, dtype.ref] as const]),
+);
 const byName = new Map(all.map((dtype) => [dtype.name as string, dtype]));
 
 /** The type with TensorFlow's enum value; undefined for those trainlet does not know (half, complex, quantised …). */

@@ -56,13 +56,7 @@ export class Graph {
 
   /** Runs `body` with this graph as the default one. */
   asDefault<T>(body: (graph: Graph) => T): T {
-    const before = defaultGraph;
-    defaultGraph = this;
-    try {
-      return body(this);
-    } finally {
-      defaultGraph = before;
-    }
+    return withDefaultGraph(this, () => body(this));
   }
 
   // Looking up
@@ -120,7 +114,12 @@ export class Graph {
   /** Runs `body` in a name scope. A name ending in "/" enters that very scope again; "" is the top. `body` gets the
    * scope with its "/", which as an operation's name means exactly that name. */
   nameScope<T>(name: string, body: (scope: string) => T): T {
-    if (name !== "" && !name.endsWith("/") && !/^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$/.test(name) && this.#scope.nameScope === "") {
+    if (
+      name !== "" &&
+      !name.endsWith("/") &&
+      !/^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$/.test(name) &&
+      this.#scope.nameScope === ""
+    ) {
       throw new InvalidArgumentError(`'${name}' is not a valid scope name: use letters, digits, '.', '_', '-', '/'.`);
     }
     const full = name === "" ? "" : name.endsWith("/") ? name.slice(0, -1) : this.uniqueName(name);
@@ -187,7 +186,8 @@ export class Graph {
   createOperation(spec: Omit<OperationSpec, "controlInputs">): Operation {
     const inputOps = new Set(spec.inputs.map((input) => input.op));
     for (const input of inputOps) {
-      if (input.graph !== this) throw new InvalidArgumentError(`Tensor of '${input.name}' must be from the same graph as '${spec.name}'.`);
+      if (input.graph !== this)
+        throw new InvalidArgumentError(`Tensor of '${input.name}' must be from the same graph as '${spec.name}'.`);
     }
     const controlInputs = new Set<Operation>();
     for (const controller of this.#scope.controllers) {
@@ -196,7 +196,10 @@ export class Graph {
     }
     const attrs = { ...spec.attrs, ...this.#scope.attrs };
     // A reference must live where its variable does.
-    const colocated = [...this.#scope.colocation, ...spec.inputs.filter((input) => input.dtype.isRef).map((input) => input.op)];
+    const colocated = [
+      ...this.#scope.colocation,
+      ...spec.inputs.filter((input) => input.dtype.isRef).map((input) => input.op),
+    ];
     if (colocated.length) {
       attrs._class = attr.strings([...new Set(colocated.flatMap((op) => op.colocationGroups))].sort());
     }
@@ -208,7 +211,8 @@ export class Graph {
 
   /** Adds an operation exactly as given: what import does. */
   addOperation(spec: OperationSpec): Operation {
-    if (this.#byName.has(spec.name)) throw new InvalidArgumentError(`The graph already has an operation called '${spec.name}'.`);
+    if (this.#byName.has(spec.name))
+      throw new InvalidArgumentError(`The graph already has an operation called '${spec.name}'.`);
     const op = new Operation(this, this.#operations.length, spec);
     this.#operations.push(op);
     this.#byName.set(op.name, op);
@@ -256,6 +260,16 @@ export class Graph {
 const defaultGraphSeed = 87654321;
 
 let defaultGraph: Graph = new Graph();
+
+function withDefaultGraph<T>(graph: Graph, body: () => T): T {
+  const before = defaultGraph;
+  defaultGraph = graph;
+  try {
+    return body();
+  } finally {
+    defaultGraph = before;
+  }
+}
 
 /** The graph that builders add to. */
 export function getDefaultGraph(): Graph {

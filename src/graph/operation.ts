@@ -173,7 +173,9 @@ export class Operation {
   }
 
   #wrongAttr(name: string, field: string): InvalidArgumentError {
-    return new InvalidArgumentError(`'${this.name}' (op: '${this.type}') needs an attribute '${name}' of kind ${field}.`);
+    return new InvalidArgumentError(
+      `'${this.name}' (op: '${this.type}') needs an attribute '${name}' of kind ${field}.`,
+    );
   }
 
   toString(): string {
@@ -183,6 +185,7 @@ export class Operation {
 
 /** The only output of an operation that has exactly one. */
 export function onlyOutput(op: Operation): Tensor {
-  if (op.outputs.length !== 1) throw new InternalError(`'${op.name}' has ${op.outputs.length} outputs, one was expected.`);
+  if (op.outputs.length !== 1)
+    throw new InternalError(`'${op.name}' has ${op.outputs.length} outputs, one was expected.`);
   return op.outputs[0];
 }

@@ -10,7 +10,9 @@ export function nameScope<T>(name: string, body: (scope: string) => T): T {
 
 /** Operations created in `body` (and only those) run after `inputs`. `null` drops all control dependencies. */
 export function controlDependencies<T>(inputs: readonly unknown[] | null, body: () => T): T {
-  const graph = inputs?.find((input): input is Operation | Tensor => input instanceof Operation || input instanceof Tensor)?.graph ?? getDefaultGraph();
+  const graph =
+    inputs?.find((input): input is Operation | Tensor => input instanceof Operation || input instanceof Tensor)
+      ?.graph ?? getDefaultGraph();
   return graph.asDefault(() => graph.controlDependencies(inputs as readonly (Operation | Tensor)[] | null, body));
 }
 

@@ -66,7 +66,8 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
 /** Checks a shape given by a caller: integers of at least 0, or null. */
 export function checkShape(shape: Shape, what: string): Shape {
   if (shape === null) return null;
-  if (!Array.isArray(shape)) throw new InvalidArgumentError(`The shape of ${what} must be an array or null, got ${String(shape)}.`);
+  if (!Array.isArray(shape))
+    throw new InvalidArgumentError(`The shape of ${what} must be an array or null, got ${String(shape)}.`);
   for (const size of shape) {
     if (size !== null && !(Number.isInteger(size) && size >= 0)) {
       throw new InvalidArgumentError(

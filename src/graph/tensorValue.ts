@@ -18,7 +18,11 @@ export type FeedValue =
   | Nested
   | TypedArray
   | Uint8ClampedArray
-  | { readonly data: TypedArray | Uint8ClampedArray | readonly number[]; readonly shape: readonly number[]; readonly dtype?: DTypeName | DType };
+  | {
+      readonly data: TypedArray | Uint8ClampedArray | readonly number[];
+      readonly shape: readonly number[];
+      readonly dtype?: DTypeName | DType;
+    };
 
 /** A tensor that a run gave back. `data` is the caller's own copy. */
 export class FetchedTensor {
@@ -35,7 +39,9 @@ export class FetchedTensor {
   /** The only element of a tensor of size 1. */
   item(): number | bigint | boolean {
     if (this.data.length !== 1) {
-      throw new InvalidArgumentError(`item() needs a tensor of one element, this one has the shape [${this.shape.join(",")}].`);
+      throw new InvalidArgumentError(
+        `item() needs a tensor of one element, this one has the shape [${this.shape.join(",")}].`,
+      );
     }
     return this.dtype === "bool" ? this.data[0] !== 0 : this.data[0];
   }
@@ -79,7 +85,12 @@ export function flattenNested(value: Nested): (number | boolean | bigint)[] {
 
 /** Builds a constant from what a caller wrote. Without a dtype: booleans are bool, whole numbers in plain literals
  * int32, other numbers float32; typed arrays keep their own. */
-export function toTensorValue(value: FeedValue, dtype?: DType, shape?: readonly number[], what = "the constant"): TensorValue {
+export function toTensorValue(
+  value: FeedValue,
+  dtype?: DType,
+  shape?: readonly number[],
+  what = "the constant",
+): TensorValue {
   let data: ArrayLike<number | bigint | boolean>;
   let own: readonly number[];
   let natural: DType;
@@ -91,18 +102,26 @@ export function toTensorValue(value: FeedValue, dtype?: DType, shape?: readonly 
     data = value.data as ArrayLike<number>;
     own = value.shape;
     if (sizeOf(own) !== data.length) {
-      throw new InvalidArgumentError(`${what} has ${data.length} elements, its shape [${own.join(",")}] needs ${sizeOf(own)}.`);
+      throw new InvalidArgumentError(
+        `${what} has ${data.length} elements, its shape [${own.join(",")}] needs ${sizeOf(own)}.`,
+      );
     }
     natural = value.dtype
-      ? typeof value.dtype === "string" ? dtypeFromName(value.dtype) : value.dtype
-      : ArrayBuffer.isView(value.data) ? dtypeOfArray(value.data as TypedArray) : float32;
+      ? typeof value.dtype === "string"
+        ? dtypeFromName(value.dtype)
+        : value.dtype
+      : ArrayBuffer.isView(value.data)
+        ? dtypeOfArray(value.data as TypedArray)
+        : float32;
   } else {
     own = nestedShape(value, what);
     const flat = flattenNested(value);
     data = flat;
     natural = flat.some((item) => typeof item === "boolean")
       ? bool
-      : flat.length > 0 && flat.every((item) => Number.isInteger(item)) ? int32 : float32;
+      : flat.length > 0 && flat.every((item) => Number.isInteger(item))
+        ? int32
+        : float32;
   }
   const type = (dtype ?? natural).base;
   if (!type.array) throw new InvalidArgumentError(`${what} cannot have the dtype ${type.name}.`);
@@ -114,14 +133,22 @@ export function toTensorValue(value: FeedValue, dtype?: DType, shape?: readonly 
   const wanted = shape ?? own;
   const size = sizeOf(wanted);
   if (array.length !== size && !(array.length === 1 && size > 1)) {
-    throw new InvalidArgumentError(`${what} has ${array.length} elements, its shape [${wanted.join(",")}] needs ${size}.`);
+    throw new InvalidArgumentError(
+      `${what} has ${array.length} elements, its shape [${wanted.join(",")}] needs ${size}.`,
+    );
   }
   return { dtype: type, shape: [...wanted], data: array };
 }
 
 /** The dtype a typed array naturally has. */
 export function dtypeOfArray(array: TypedArray | Uint8ClampedArray): DType {
-  return dtypeFromName(array.constructor.name.replace(/Array$/, "").replace("Clamped", "").replace("Big", "").toLowerCase());
+  return dtypeFromName(
+    array.constructor.name
+      .replace(/Array$/, "")
+      .replace("Clamped", "")
+      .replace("Big", "")
+      .toLowerCase(),
+  );
 }
 
 /** Element `i` of a constant, following TensorProto's rule that the last element repeats. */

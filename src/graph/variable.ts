@@ -12,7 +12,13 @@ export class Variable {
   readonly trainable: boolean;
   readonly #snapshot: Tensor;
 
-  constructor(parts: { op: Operation; initializer: Operation; initialValue: Tensor; snapshot: Tensor; trainable: boolean }) {
+  constructor(parts: {
+    op: Operation;
+    initializer: Operation;
+    initialValue: Tensor;
+    snapshot: Tensor;
+    trainable: boolean;
+  }) {
     this.op = parts.op;
     this.initializer = parts.initializer;
     this.initialValue = parts.initialValue;

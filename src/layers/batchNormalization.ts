@@ -1,7 +1,7 @@
 /** tf.layers.batch_normalization (tensorflow/python/keras/layers/normalization.py of TF 1.15, BatchNormalizationV1). */
 import { GraphKeys } from "../graph/collections.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import { Operation, Tensor } from "../graph/operation.ts";
+import { Tensor, type Operation } from "../graph/operation.ts";
 import { formatShape } from "../graph/shape.ts";
 import type { Variable } from "../graph/variable.ts";
 import { reshape } from "../ops/array.ts";
@@ -58,30 +58,53 @@ export function batchNormalization(inputs: Tensor, options: BatchNormalizationOp
   }
   const shape = inputs.shape;
   if (shape === null || shape.length < 2) {
-    throw new InvalidArgumentError(`layers.batchNormalization needs an input of known rank of at least 2, got ${formatShape(shape)}.`);
+    throw new InvalidArgumentError(
+      `layers.batchNormalization needs an input of known rank of at least 2, got ${formatShape(shape)}.`,
+    );
   }
   const [axis] = normalizeAxes([options.axis ?? -1], shape.length);
   const channels = shape[axis];
-  if (channels === null) throw new InvalidArgumentError(`layers.batchNormalization needs a known size of axis ${axis}, got ${formatShape(shape)}.`);
+  if (channels === null)
+    throw new InvalidArgumentError(
+      `layers.batchNormalization needs a known size of axis ${axis}, got ${formatShape(shape)}.`,
+    );
   const momentum = options.momentum ?? 0.99;
-  if (!(momentum >= 0 && momentum <= 1)) throw new InvalidArgumentError(`layers.batchNormalization: momentum must be in [0, 1], got ${momentum}.`);
+  if (!(momentum >= 0 && momentum <= 1))
+    throw new InvalidArgumentError(`layers.batchNormalization: momentum must be in [0, 1], got ${momentum}.`);
   const canFuse = shape.length === 4 && axis === 3;
   if (options.fused && !canFuse) {
-    throw new InvalidArgumentError(`layers.batchNormalization: fused needs rank 4 with axis 3, got ${formatShape(shape)} with axis ${axis}.`);
+    throw new InvalidArgumentError(
+      `layers.batchNormalization: fused needs rank 4 with axis 3, got ${formatShape(shape)} with axis ${axis}.`,
+    );
   }
   return layerScope("batch_normalization", inputs, options, () => {
     const trainable = options.trainable ?? true;
     const dtype = inputs.dtype.base;
-    const parameter = (name: string, initializer: Initializer, more: { trainable: boolean; regularizer?: Regularizer | null }): Variable =>
-      getVariable(name, [channels], { dtype, initializer, ...more });
-    const gamma = (options.scale ?? true)
-      ? parameter("gamma", options.gammaInitializer ?? onesInitializer(), { trainable, regularizer: options.gammaRegularizer })
-      : null;
-    const beta = (options.center ?? true)
-      ? parameter("beta", options.betaInitializer ?? zerosInitializer(), { trainable, regularizer: options.betaRegularizer })
-      : null;
-    const movingMean = parameter("moving_mean", options.movingMeanInitializer ?? zerosInitializer(), { trainable: false });
-    const movingVariance = parameter("moving_variance", options.movingVarianceInitializer ?? onesInitializer(), { trainable: false });
+    const parameter = (
+      name: string,
+      initializer: Initializer,
+      more: { trainable: boolean; regularizer?: Regularizer | null },
+    ): Variable => getVariable(name, [channels], { dtype, initializer, ...more });
+    const gamma =
+      (options.scale ?? true)
+        ? parameter("gamma", options.gammaInitializer ?? onesInitializer(), {
+            trainable,
+            regularizer: options.gammaRegularizer,
+          })
+        : null;
+    const beta =
+      (options.center ?? true)
+        ? parameter("beta", options.betaInitializer ?? zerosInitializer(), {
+            trainable,
+            regularizer: options.betaRegularizer,
+          })
+        : null;
+    const movingMean = parameter("moving_mean", options.movingMeanInitializer ?? zerosInitializer(), {
+      trainable: false,
+    });
+    const movingVariance = parameter("moving_variance", options.movingVarianceInitializer ?? onesInitializer(), {
+      trainable: false,
+    });
     const layer: Layer = {
       inputs,
       axis,
@@ -121,7 +144,14 @@ function fusedLayer(layer: Layer): Tensor {
     return [y, mean, variance];
   };
   const known = constantPredicate(training);
-  const [y, mean, variance] = known !== undefined ? results(known) : condMany(training as Tensor, () => results(true), () => results(false));
+  const [y, mean, variance] =
+    known !== undefined
+      ? results(known)
+      : condMany(
+          training as Tensor,
+          () => results(true),
+          () => results(false),
+        );
   if (known === false) return y;
   // With training false the decay becomes 1 − 1: the update ops run and change nothing.
   const momentum = smartCond<number | Tensor>(
@@ -138,9 +168,10 @@ function fusedLayer(layer: Layer): Tensor {
 function moveAverage(variable: Variable, value: TensorLike, momentum: number | Tensor): Tensor {
   return opScope("AssignMovingAvg", [variable], (scope) =>
     variable.graph.colocateWith(variable.op, () => {
-      const decay = typeof momentum === "number"
-        ? constant(1 - momentum, { dtype: variable.dtype, name: "decay" })
-        : subtract(1, momentum);
+      const decay =
+        typeof momentum === "number"
+          ? constant(1 - momentum, { dtype: variable.dtype, name: "decay" })
+          : subtract(1, momentum);
       return assignSub(variable, multiply(subtract(variable, value), decay), scope);
     }),
   );
@@ -160,15 +191,37 @@ function composedLayer(layer: Layer): Tensor {
   if (known !== false) {
     const axes = inputs.shape!.map((_, i) => i).filter((i) => i !== axis);
     const batch = moments(inputs, axes);
-    mean = smartCond<Tensor>(training, () => batch.mean, () => convertToTensor(movingMean));
-    variance = smartCond<Tensor>(training, () => batch.variance, () => convertToTensor(movingVariance));
-    for (const [variable, value] of [[movingMean, mean], [movingVariance, variance]] as const) {
-      addUpdate(smartCond<Tensor>(training, () => moveAverage(variable, value, layer.momentum), () => convertToTensor(variable)));
+    mean = smartCond<Tensor>(
+      training,
+      () => batch.mean,
+      () => convertToTensor(movingMean),
+    );
+    variance = smartCond<Tensor>(
+      training,
+      () => batch.variance,
+      () => convertToTensor(movingVariance),
+    );
+    for (const [variable, value] of [
+      [movingMean, mean],
+      [movingVariance, variance],
+    ] as const) {
+      addUpdate(
+        smartCond<Tensor>(
+          training,
+          () => moveAverage(variable, value, layer.momentum),
+          () => convertToTensor(variable),
+        ),
+      );
     }
   }
   // Only an axis that is not the last needs its statistics spread out.
   const spread = (value: TensorLike | null): TensorLike | null =>
-    value === null || axis === rank - 1 ? value : reshape(value, inputs.shape!.map((_, i) => (i === axis ? channels : 1)));
+    value === null || axis === rank - 1
+      ? value
+      : reshape(
+          value,
+          inputs.shape!.map((_, i) => (i === axis ? channels : 1)),
+        );
   const [scale, offset] = [spread(layer.gamma), spread(layer.beta)];
   return normalize(inputs, spread(mean)!, spread(variance)!, offset, scale, layer.epsilon);
 }

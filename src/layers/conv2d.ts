@@ -38,20 +38,29 @@ export interface Conv2dLayerOptions {
  * @param kernelSize height and width
  * @returns float32 [N, H', W', filters]
  * @throws InvalidArgumentError for sizes that do not fit; UnimplementedError for channels_first. */
-export function conv2d(inputs: Tensor, filters: number, kernelSize: number | readonly [number, number], options: Conv2dLayerOptions = {}): Tensor {
-  if (!Number.isInteger(filters) || filters < 1) throw new InvalidArgumentError(`layers.conv2d: filters must be an integer of at least 1, got ${filters}.`);
+export function conv2d(
+  inputs: Tensor,
+  filters: number,
+  kernelSize: number | readonly [number, number],
+  options: Conv2dLayerOptions = {},
+): Tensor {
+  if (!Number.isInteger(filters) || filters < 1)
+    throw new InvalidArgumentError(`layers.conv2d: filters must be an integer of at least 1, got ${filters}.`);
   if (options.dataFormat !== undefined && options.dataFormat !== "channels_last") {
     throw new UnimplementedError('layers.conv2d: dataFormat must be "channels_last".');
   }
   const size = pairOf(kernelSize, "layers.conv2d: kernelSize");
   const strides = pairOf(options.strides ?? 1, "layers.conv2d: strides");
   const dilations = pairOf(options.dilationRate ?? 1, "layers.conv2d: dilationRate");
-  if (Math.max(...strides) > 1 && Math.max(...dilations) > 1) throw new InvalidArgumentError("layers.conv2d: strides > 1 cannot be combined with dilationRate > 1.");
+  if (Math.max(...strides) > 1 && Math.max(...dilations) > 1)
+    throw new InvalidArgumentError("layers.conv2d: strides > 1 cannot be combined with dilationRate > 1.");
   const padding = paddingOf(options.padding ?? "valid", "layers.conv2d: padding");
   const shape = inputs.shape;
   const channels = shape?.[3];
   if (shape?.length !== 4 || channels === null || channels === undefined) {
-    throw new InvalidArgumentError(`layers.conv2d needs an input of rank 4 with known channels, got ${formatShape(shape)}.`);
+    throw new InvalidArgumentError(
+      `layers.conv2d needs an input of rank 4 with known channels, got ${formatShape(shape)}.`,
+    );
   }
   return layerScope("conv2d", inputs, options, () => {
     const trainable = options.trainable ?? true;
@@ -61,14 +70,15 @@ export function conv2d(inputs: Tensor, filters: number, kernelSize: number | rea
       regularizer: options.kernelRegularizer,
       trainable,
     });
-    const bias = (options.useBias ?? true)
-      ? getVariable("bias", [filters], {
-          dtype: inputs.dtype.base,
-          initializer: options.biasInitializer ?? zerosInitializer(),
-          regularizer: options.biasRegularizer,
-          trainable,
-        })
-      : null;
+    const bias =
+      (options.useBias ?? true)
+        ? getVariable("bias", [filters], {
+            dtype: inputs.dtype.base,
+            initializer: options.biasInitializer ?? zerosInitializer(),
+            regularizer: options.biasRegularizer,
+            trainable,
+          })
+        : null;
     let outputs = convolve(inputs, kernel, { strides, padding, dilations });
     if (bias) outputs = biasAdd(outputs, bias);
     if (options.activation) outputs = options.activation(outputs);

@@ -5,7 +5,12 @@ import type { Tensor } from "../graph/operation.ts";
 import { variableScope } from "../ops/variables.ts";
 
 /** Runs a layer in its variable scope: `name`, or a new one after the layer's kind (`conv2d`, `conv2d_1`, …). */
-export function layerScope<T>(kind: string, input: Tensor, options: { name?: string; reuse?: boolean | "auto" }, body: () => T): T {
+export function layerScope<T>(
+  kind: string,
+  input: Tensor,
+  options: { name?: string; reuse?: boolean | "auto" },
+  body: () => T,
+): T {
   if (options.reuse && !options.name) throw new InvalidArgumentError(`layers.${kind}: reuse needs a name.`);
   return input.graph.asDefault(() => {
     const name = options.name ?? uniqueLayerName(kind);
@@ -29,7 +34,9 @@ function uniqueLayerName(kind: string): string {
 export function pairOf(value: number | readonly [number, number], what: string): readonly [number, number] {
   const pair = typeof value === "number" ? ([value, value] as const) : value;
   if (pair.length !== 2 || !pair.every((item) => Number.isInteger(item) && item >= 1)) {
-    throw new InvalidArgumentError(`${what} must be an integer of at least 1 or a pair of them, got ${JSON.stringify(value)}.`);
+    throw new InvalidArgumentError(
+      `${what} must be an integer of at least 1 or a pair of them, got ${JSON.stringify(value)}.`,
+    );
   }
   return pair;
 }
@@ -37,6 +44,7 @@ export function pairOf(value: number | readonly [number, number], what: string):
 /** TensorFlow's lower-case padding of layers as its ops spell it. */
 export function paddingOf(value: string, what: string): "SAME" | "VALID" {
   const upper = value.toUpperCase();
-  if (upper !== "SAME" && upper !== "VALID") throw new InvalidArgumentError(`${what} must be "valid" or "same", got "${value}".`);
+  if (upper !== "SAME" && upper !== "VALID")
+    throw new InvalidArgumentError(`${what} must be "valid" or "same", got "${value}".`);
   return upper;
 }

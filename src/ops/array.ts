@@ -26,7 +26,9 @@ function reshaped(shape: Shape, wanted: readonly number[]): Shape {
   if (!isFullyDefined(shape)) return wanted.map((size) => (size === -1 ? null : size));
   const size = sizeOf(shape);
   if (open ? known === 0 || size % known !== 0 : known !== size) {
-    throw new InvalidArgumentError(`Cannot reshape a tensor with ${size} elements to shape [${wanted.join(",")}] (${known} elements)`);
+    throw new InvalidArgumentError(
+      `Cannot reshape a tensor with ${size} elements to shape [${wanted.join(",")}] (${known} elements)`,
+    );
   }
   return wanted.map((item) => (item === -1 ? size / known : item));
 }
@@ -39,7 +41,8 @@ export const Squeeze: OpDefinition = {
     if (shape === null) return [null];
     const dims = node.op.ints("squeeze_dims").map((axis) => (axis < 0 ? axis + shape.length : axis));
     for (const axis of dims) {
-      if (axis < 0 || axis >= shape.length) throw new InvalidArgumentError(`Squeeze dimension ${axis} is not in the range of rank ${shape.length}`);
+      if (axis < 0 || axis >= shape.length)
+        throw new InvalidArgumentError(`Squeeze dimension ${axis} is not in the range of rank ${shape.length}`);
       if (shape[axis] !== 1 && shape[axis] !== null) {
         throw new InvalidArgumentError(`Can not squeeze dim[${axis}], expected a dimension of 1, got ${shape[axis]}`);
       }
@@ -50,7 +53,10 @@ export const Squeeze: OpDefinition = {
   plan: { kind: "view", of: 0 },
 };
 
-const fillKernels: Readonly<Record<string, "fillFloat32" | "fillInt32">> = { float32: "fillFloat32", int32: "fillInt32" };
+const fillKernels: Readonly<Record<string, "fillFloat32" | "fillInt32">> = {
+  float32: "fillFloat32",
+  int32: "fillInt32",
+};
 
 export const Fill: OpDefinition = {
   type: "Fill",
@@ -63,7 +69,8 @@ export const Fill: OpDefinition = {
     kind: "kernel",
     emit(k) {
       const kernel = fillKernels[k.inputDtype(1).name];
-      if (!kernel) throw new UnimplementedError(`'${k.op.name}' (op: 'Fill') is not supported for ${k.inputDtype(1).name}.`);
+      if (!kernel)
+        throw new UnimplementedError(`'${k.op.name}' (op: 'Fill') is not supported for ${k.inputDtype(1).name}.`);
       k.call(kernel, k.output(0), toNumbers(k.constant(1))[0], sizeOf(k.outputShape(0)));
     },
   },

@@ -26,15 +26,18 @@ export const FusedBatchNormV3: OpDefinition = fused("FusedBatchNormV3", 6);
 function fusedShape(node: NodeView, outputs: number): Shape[] {
   const x = node.inputShape(0);
   const format = node.op.string("data_format", "NHWC");
-  if (format !== "NHWC") throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
-  if (x !== null && x.length !== 4) throw new InvalidArgumentError(`The input must be of rank 4 but is of rank ${x.length}`);
+  if (format !== "NHWC")
+    throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+  if (x !== null && x.length !== 4)
+    throw new InvalidArgumentError(`The input must be of rank 4 but is of rank ${x.length}`);
   let channels = x ? x[3] : null;
   // While training, running statistics may be empty: they are read only for an exponential average factor below 1.
   const vectors = node.op.bool("is_training", true) ? 3 : 5;
   for (let i = 1; i < vectors; i++) {
     const shape = node.inputShape(i);
     if (shape === null) continue;
-    if (shape.length !== 1) throw new InvalidArgumentError(`Input ${i} must be of rank 1 but is of rank ${shape.length}`);
+    if (shape.length !== 1)
+      throw new InvalidArgumentError(`Input ${i} must be of rank 1 but is of rank ${shape.length}`);
     if (channels !== null && shape[0] !== null && shape[0] !== channels) {
       throw new InvalidArgumentError(`Dimensions must be equal, but are ${channels} and ${shape[0]}`);
     }
@@ -46,7 +49,9 @@ function fusedShape(node: NodeView, outputs: number): Shape[] {
 
 function emitFused(k: KernelContext): void {
   if (k.inputDtype(0).name !== "float32") {
-    throw new UnimplementedError(`'${k.op.name}' (op: '${k.op.type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+    throw new UnimplementedError(
+      `'${k.op.name}' (op: '${k.op.type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
+    );
   }
   const shape = k.inputShape(0);
   const channels = shape[3];
@@ -80,7 +85,12 @@ function emitFused(k: KernelContext): void {
     const [mean, variance] = [k.input(3), k.input(4)];
     k.call("fusedBatchNormInference", k.output(0), x, scale, offset, mean, variance, scratch, rows, channels, epsilon);
     // The CPU kernel passes the given statistics on, as batch statistics and as reserves.
-    for (const [output, source] of [[1, mean], [2, variance], [3, mean], [4, variance]] as const) {
+    for (const [output, source] of [
+      [1, mean],
+      [2, variance],
+      [3, mean],
+      [4, variance],
+    ] as const) {
       if (k.isNeeded(output)) k.call("copyBytes", k.output(output), source, channels * 4);
     }
   }

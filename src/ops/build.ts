@@ -19,7 +19,14 @@ export type TensorLike = Tensor | Variable | FeedValue;
 export function createOp(definition: OpDefinition, inputs: readonly Tensor[], attrs: Attrs, name: string): Operation {
   const graph = inputs.length ? inputs[0].graph : getDefaultGraph();
   const full = name.endsWith("/") ? name.slice(0, -1) : graph.uniqueName(name);
-  const probe = new Operation(graph, -1, { type: definition.type, name: full, inputs: [], controlInputs: [], attrs, outputs: [] });
+  const probe = new Operation(graph, -1, {
+    type: definition.type,
+    name: full,
+    inputs: [],
+    controlInputs: [],
+    attrs,
+    outputs: [],
+  });
   const node: NodeView = {
     op: probe,
     inputCount: inputs.length,
@@ -28,21 +35,35 @@ export function createOp(definition: OpDefinition, inputs: readonly Tensor[], at
     constant: (i) => constantValue(inputs[i]),
   };
   const dtypes = definition.outputs(node);
-  const shapes = inferShapes(definition, node, full, inputs.map((input) => input.shape));
+  const shapes = inferShapes(
+    definition,
+    node,
+    full,
+    inputs.map((input) => input.shape),
+  );
   const outputs = dtypes.map((dtype, i) => ({ dtype, shape: shapes[i] }));
   // As TensorFlow's builders do, the operation's own name is a scope while it is made: a Switch that `cond` puts in
   // front of an input is called <name>/Switch.
-  return graph.nameScope(`${full}/`, () => graph.createOperation({ type: definition.type, name: full, inputs, attrs, outputs }));
+  return graph.nameScope(`${full}/`, () =>
+    graph.createOperation({ type: definition.type, name: full, inputs, attrs, outputs }),
+  );
 }
 
 /** Runs a shape rule and puts the operation and its input shapes into the error. */
-export function inferShapes(definition: OpDefinition, node: NodeView, name: string, shapes: readonly Shape[]): readonly Shape[] {
+export function inferShapes(
+  definition: OpDefinition,
+  node: NodeView,
+  name: string,
+  shapes: readonly Shape[],
+): readonly Shape[] {
   try {
     return definition.shape(node);
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
     const list = shapes.map(formatShape).join(", ");
-    throw new InvalidArgumentError(`${error.message} for '${name}' (op: '${definition.type}') with input shapes: ${list}.`);
+    throw new InvalidArgumentError(
+      `${error.message} for '${name}' (op: '${definition.type}') with input shapes: ${list}.`,
+    );
   }
 }
 
@@ -54,9 +75,13 @@ export function constantValue(tensor: Tensor): TensorValue | undefined {
 }
 
 /** A constant operation. Without a dtype, whole numbers give int32, others float32, booleans bool. A single value fills `shape`. */
-export function constant(value: FeedValue, options: { dtype?: DType; shape?: readonly number[]; name?: string } = {}): Tensor {
+export function constant(
+  value: FeedValue,
+  options: { dtype?: DType; shape?: readonly number[]; name?: string } = {},
+): Tensor {
   const tensor = toTensorValue(value, options.dtype, options.shape);
-  return createOp(Const, [], { value: attr.tensor(tensor), dtype: attr.type(tensor.dtype) }, options.name ?? "Const").outputs[0];
+  return createOp(Const, [], { value: attr.tensor(tensor), dtype: attr.type(tensor.dtype) }, options.name ?? "Const")
+    .outputs[0];
 }
 
 /** `value` as a tensor: a variable gives its read, anything but a tensor a Const. */
@@ -64,7 +89,9 @@ export function convertToTensor(value: TensorLike, options: { dtype?: DType; nam
   const tensor = value instanceof Variable ? value.value() : value;
   if (!(tensor instanceof Tensor)) return constant(tensor, options);
   if (options.dtype && tensor.dtype.base !== options.dtype.base) {
-    throw new InvalidArgumentError(`Tensor '${tensor.name}' has the dtype ${tensor.dtype.base}, ${options.dtype} is needed.`);
+    throw new InvalidArgumentError(
+      `Tensor '${tensor.name}' has the dtype ${tensor.dtype.base}, ${options.dtype} is needed.`,
+    );
   }
   return tensor;
 }

@@ -7,7 +7,7 @@ import { GraphKeys } from "../graph/collections.ts";
 import { bool, int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import type { ControlFlowContext } from "../graph/graph.ts";
-import { Operation, Tensor } from "../graph/operation.ts";
+import { Operation, type Tensor } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
 import { convertToTensor, constantValue, createOp, opScope, type TensorLike } from "./build.ts";
 import type { OpDefinition } from "./definition.ts";
@@ -46,7 +46,8 @@ export const Merge: OpDefinition = merging("Merge", false);
 export const RefMerge: OpDefinition = merging("RefMerge", true);
 
 function checkPredicate(shape: Shape): void {
-  if (shape !== null && shape.length !== 0) throw new InvalidArgumentError(`The predicate must be a scalar, but has rank ${shape.length}`);
+  if (shape !== null && shape.length !== 0)
+    throw new InvalidArgumentError(`The predicate must be a scalar, but has rank ${shape.length}`);
 }
 
 /** What is common to the shapes of two branches: they need not agree. */
@@ -102,7 +103,8 @@ export class CondContext implements ControlFlowContext {
     }
     for (const output of op.outputs) this.values.add(output.name);
     // An enclosing context must know its values too, so that they are not switched again.
-    for (let outer = this.#outer; outer; outer = outer.#outer) for (const output of op.outputs) outer.values.add(output.name);
+    for (let outer = this.#outer; outer; outer = outer.#outer)
+      for (const output of op.outputs) outer.values.add(output.name);
   }
 
   /** The tensor inside this branch that stands for `value`. */
@@ -142,7 +144,12 @@ export function cond(
   onFalse: () => TensorLike | Operation,
   name = "cond",
 ): Tensor {
-  return condMany(predicate, () => [onTrue()], () => [onFalse()], name)[0];
+  return condMany(
+    predicate,
+    () => [onTrue()],
+    () => [onFalse()],
+    name,
+  )[0];
 }
 
 /** `cond` for branches that give several values each, as many in both. */
@@ -152,7 +159,8 @@ export function condMany(
   onFalse: () => readonly (TensorLike | Operation)[],
   name = "cond",
 ): Tensor[] {
-  if (typeof predicate === "boolean") throw new InvalidArgumentError("The predicate of cond must be a tensor, not a plain boolean.");
+  if (typeof predicate === "boolean")
+    throw new InvalidArgumentError("The predicate of cond must be a tensor, not a plain boolean.");
   return opScope(name, [predicate], () => {
     const given = convertToTensor(predicate, { dtype: bool });
     const [onlyFalse, onlyTrue] = switchOp(given, given);
@@ -190,7 +198,11 @@ export function constantPredicate(predicate: boolean | Tensor): boolean | undefi
 }
 
 /** `cond`, or just the branch where the predicate is known already (tf_utils.smart_cond). */
-export function smartCond<T extends TensorLike>(predicate: boolean | Tensor, onTrue: () => T, onFalse: () => T): T | Tensor {
+export function smartCond<T extends TensorLike>(
+  predicate: boolean | Tensor,
+  onTrue: () => T,
+  onFalse: () => T,
+): T | Tensor {
   const known = constantPredicate(predicate);
   if (known !== undefined) return known ? onTrue() : onFalse();
   return cond(predicate, onTrue, onFalse);

@@ -47,12 +47,18 @@ interface Geometry {
 /** The attributes of a convolution, checked. */
 export function convolutionGeometry(op: NodeView["op"]): Geometry {
   const format = op.string("data_format", "NHWC");
-  if (format !== "NHWC") throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+  if (format !== "NHWC")
+    throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
   const strides = op.ints("strides");
   const dilations = op.ints("dilations", [1, 1, 1, 1]);
-  for (const [name, values] of [["strides", strides], ["dilations", dilations]] as const) {
+  for (const [name, values] of [
+    ["strides", strides],
+    ["dilations", dilations],
+  ] as const) {
     if (values.length !== 4 || values[0] !== 1 || values[3] !== 1 || values[1] < 1 || values[2] < 1) {
-      throw new InvalidArgumentError(`${name} must be [1, height, width, 1] with sizes of at least 1, got [${values.join(", ")}]`);
+      throw new InvalidArgumentError(
+        `${name} must be [1, height, width, 1] with sizes of at least 1, got [${values.join(", ")}]`,
+      );
     }
   }
   const padding = op.string("padding") as Padding;
@@ -60,7 +66,10 @@ export function convolutionGeometry(op: NodeView["op"]): Geometry {
     throw new InvalidArgumentError(`Attr 'padding' passed string '${padding}' not in: "SAME", "VALID", "EXPLICIT"`);
   }
   const pads = op.ints("explicit_paddings");
-  if (padding === "EXPLICIT" && (pads.length !== 8 || pads.some((pad) => pad < 0) || pads[0] || pads[1] || pads[6] || pads[7])) {
+  if (
+    padding === "EXPLICIT" &&
+    (pads.length !== 8 || pads.some((pad) => pad < 0) || pads[0] || pads[1] || pads[6] || pads[7])
+  ) {
     throw new InvalidArgumentError(
       `explicit_paddings must be 8 sizes of at least 0 with none for batch and channels, got [${pads.join(", ")}]`,
     );
@@ -69,15 +78,22 @@ export function convolutionGeometry(op: NodeView["op"]): Geometry {
     strides: [strides[1], strides[2]],
     dilations: [dilations[1], dilations[2]],
     padding,
-    explicit: [[pads[2] ?? 0, pads[3] ?? 0], [pads[4] ?? 0, pads[5] ?? 0]],
+    explicit: [
+      [pads[2] ?? 0, pads[3] ?? 0],
+      [pads[4] ?? 0, pads[5] ?? 0],
+    ],
   };
 }
 
 function conv2dShape(node: NodeView): Shape[] {
   const [x, filter] = [node.inputShape(0), node.inputShape(1)];
   const geometry = convolutionGeometry(node.op);
-  for (const [shape, what] of [[x, "input"], [filter, "filter"]] as const) {
-    if (shape !== null && shape.length !== 4) throw new InvalidArgumentError(`The ${what} must be of rank 4 but is of rank ${shape.length}`);
+  for (const [shape, what] of [
+    [x, "input"],
+    [filter, "filter"],
+  ] as const) {
+    if (shape !== null && shape.length !== 4)
+      throw new InvalidArgumentError(`The ${what} must be of rank 4 but is of rank ${shape.length}`);
   }
   if (x === null) return [[null, null, null, filter?.[3] ?? null]];
   if (filter === null) return [[x[0], null, null, null]];
@@ -91,7 +107,8 @@ function conv2dShape(node: NodeView): Shape[] {
   const axis = (i: 0 | 1): number | null => {
     const [size, window] = [x[1 + i], filter[i]];
     if (size === null || window === null) return null;
-    return windowAxis(size, window, geometry.strides[i], geometry.dilations[i], geometry.padding, geometry.explicit[i]).out;
+    return windowAxis(size, window, geometry.strides[i], geometry.dilations[i], geometry.padding, geometry.explicit[i])
+      .out;
   };
   return [[x[0], axis(0), axis(1), filter[3]]];
 }
@@ -103,7 +120,22 @@ function geometryBlock(k: KernelContext, activation: number): number[] {
   const { strides, dilations, padding, explicit } = convolutionGeometry(k.op);
   const rows = windowAxis(h, kh, strides[0], dilations[0], padding, explicit[0]);
   const columns = windowAxis(w, kw, strides[1], dilations[1], padding, explicit[1]);
-  return [n, h, w, c, rows.out, columns.out, channels, kh, kw, ...strides, ...dilations, rows.before, columns.before, activation];
+  return [
+    n,
+    h,
+    w,
+    c,
+    rows.out,
+    columns.out,
+    channels,
+    kh,
+    kw,
+    ...strides,
+    ...dilations,
+    rows.before,
+    columns.before,
+    activation,
+  ];
 }
 
 /** What the kernels can do to a value before it is stored: the last word of the geometry block. */
@@ -122,7 +154,9 @@ export const Conv2D: OpDefinition = {
     },
     emit(k) {
       if (k.inputDtype(0).name !== "float32") {
-        throw new UnimplementedError(`'${k.op.name}' (op: 'Conv2D') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+        throw new UnimplementedError(
+          `'${k.op.name}' (op: 'Conv2D') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
+        );
       }
       const biasAdd = k.absorbed.find((op) => op.type === "BiasAdd");
       const activation = k.absorbed.find((op) => op.type in activations);
@@ -130,7 +164,15 @@ export const Conv2D: OpDefinition = {
       const packed = k.scratch(k.query("conv2dPackedBytes", geometry));
       k.call("conv2dPackFilter", packed, k.input(1), geometry);
       const bias = biasAdd ? k.tensor(biasAdd, 1) : 0;
-      k.call("conv2d", k.output(0), k.input(0), packed, bias, k.scratch(k.query("conv2dScratchBytes", geometry)), geometry);
+      k.call(
+        "conv2d",
+        k.output(0),
+        k.input(0),
+        packed,
+        bias,
+        k.scratch(k.query("conv2dScratchBytes", geometry)),
+        geometry,
+      );
     },
   },
 };
@@ -141,12 +183,16 @@ export const BiasAdd: OpDefinition = {
   shape(node) {
     const [value, bias] = [node.inputShape(0), node.inputShape(1)];
     const format = node.op.string("data_format", "NHWC");
-    if (format !== "NHWC") throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
-    if (bias !== null && bias.length !== 1) throw new InvalidArgumentError(`The bias must be of rank 1 but is of rank ${bias.length}`);
+    if (format !== "NHWC")
+      throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+    if (bias !== null && bias.length !== 1)
+      throw new InvalidArgumentError(`The bias must be of rank 1 but is of rank ${bias.length}`);
     if (value === null) return [null];
-    if (value.length < 2) throw new InvalidArgumentError(`The value must be at least of rank 2 but is of rank ${value.length}`);
+    if (value.length < 2)
+      throw new InvalidArgumentError(`The value must be at least of rank 2 but is of rank ${value.length}`);
     const [last, size] = [value[value.length - 1], bias?.[0] ?? null];
-    if (last !== null && size !== null && last !== size) throw new InvalidArgumentError(`Dimensions must be equal, but are ${last} and ${size}`);
+    if (last !== null && size !== null && last !== size)
+      throw new InvalidArgumentError(`Dimensions must be equal, but are ${last} and ${size}`);
     return [[...value.slice(0, -1), last ?? size]];
   },
   plan: {
@@ -154,7 +200,9 @@ export const BiasAdd: OpDefinition = {
     inPlace: [0],
     emit(k) {
       if (k.inputDtype(0).name !== "float32") {
-        throw new UnimplementedError(`'${k.op.name}' (op: 'BiasAdd') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+        throw new UnimplementedError(
+          `'${k.op.name}' (op: 'BiasAdd') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
+        );
       }
       const shape = k.inputShape(0);
       const [value, bias] = [k.input(0), k.input(1)];

@@ -10,7 +10,10 @@ import type { TensorValue } from "../graph/tensorValue.ts";
 
 /** A node as shape and dtype rules see it: at build it has no outputs yet, at plan time its shapes are concrete. */
 export interface NodeView {
-  readonly op: Pick<Operation, "int" | "float" | "bool" | "string" | "dtype" | "shape" | "tensor" | "ints" | "hasAttr" | "attrs">;
+  readonly op: Pick<
+    Operation,
+    "int" | "float" | "bool" | "string" | "dtype" | "shape" | "tensor" | "ints" | "hasAttr" | "attrs"
+  >;
   readonly inputCount: number;
   inputShape(index: number): Shape;
   inputDtype(index: number): DType;

@@ -74,15 +74,18 @@ export function broadcastBlock(a: readonly number[], b: readonly number[], out: 
   const [sizeA, sizeB, n] = [sizeOf(a), sizeOf(b), sizeOf(out)];
   const last = out.length ? out[out.length - 1] : 1;
   const isRow = (shape: readonly number[], size: number): boolean => size === last && shape[shape.length - 1] === last;
-  const kind = sameShape(a, b) || (sizeA === n && sizeB === n)
-    ? pattern.same
-    : sizeB === 1
-      ? pattern.scalarB
-      : sizeA === 1
-        ? pattern.scalarA
-        : sizeA === n && isRow(b, sizeB)
-          ? pattern.rowB
-          : sizeB === n && isRow(a, sizeA) ? pattern.rowA : pattern.general;
+  const kind =
+    sameShape(a, b) || (sizeA === n && sizeB === n)
+      ? pattern.same
+      : sizeB === 1
+        ? pattern.scalarB
+        : sizeA === 1
+          ? pattern.scalarA
+          : sizeA === n && isRow(b, sizeB)
+            ? pattern.rowB
+            : sizeB === n && isRow(a, sizeA)
+              ? pattern.rowA
+              : pattern.general;
   return [kind, n, out.length, ...out, ...broadcastStrides(a, out), ...broadcastStrides(b, out)];
 }
 
@@ -118,7 +121,10 @@ export const Relu6: OpDefinition = unary("Relu6", "relu6");
 /** Both operands as tensors of one dtype; a plain number takes the dtype of the tensor beside it. */
 function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: string): Tensor {
   return opScope(name, [a, b], (scope) => {
-    const given = [a, b].find((value) => value instanceof Tensor || value instanceof Variable) as Tensor | Variable | undefined;
+    const given = [a, b].find((value) => value instanceof Tensor || value instanceof Variable) as
+      | Tensor
+      | Variable
+      | undefined;
     const dtype = given?.dtype.base;
     const x = convertToTensor(a, { dtype: a instanceof Tensor ? undefined : dtype, name: "x" });
     const y = convertToTensor(b, { dtype: b instanceof Tensor ? undefined : dtype, name: "y" });

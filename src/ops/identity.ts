@@ -38,7 +38,9 @@ export function noOp(name = "NoOp"): Operation {
 
 /** One operation that has run when all of `inputs` have. */
 export function group(inputs: readonly (Operation | Tensor | Variable)[], name = "group_deps"): Operation {
-  const ops = inputs.map((input) => (input instanceof Variable ? input.value().op : input instanceof Tensor ? input.op : input));
+  const ops = inputs.map((input) =>
+    input instanceof Variable ? input.value().op : input instanceof Tensor ? input.op : input,
+  );
   const graph = ops.length ? ops[0].graph : graphOf([]);
   return graph.asDefault(() => graph.controlDependencies(ops, () => noOp(name)));
 }

@@ -10,7 +10,10 @@ export const zerosInitializer = (): Initializer => (shape, dtype) => zeros(shape
 export const onesInitializer = (): Initializer => (shape, dtype) => ones(shape, dtype);
 
 /** One value for all elements, or as many as the shape holds. */
-export const constantInitializer = (value: FeedValue): Initializer => (shape, dtype) => constant(value, { dtype, shape });
+export const constantInitializer =
+  (value: FeedValue): Initializer =>
+  (shape, dtype) =>
+    constant(value, { dtype, shape });
 
 /** Uniform in [minval, maxval). */
 export const randomUniformInitializer = (minval = -0.05, maxval = 0.05, seed: number | null = null): Initializer => {
@@ -27,7 +30,8 @@ export const glorotUniformInitializer = (seed: number | null = null): Initialize
 };
 
 function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
-  if (shape.some((size) => size === 0)) throw new InvalidArgumentError(`An initializer that scales by fans cannot fill the shape [${shape.join(",")}].`);
+  if (shape.some((size) => size === 0))
+    throw new InvalidArgumentError(`An initializer that scales by fans cannot fill the shape [${shape.join(",")}].`);
   if (shape.length === 0) return { fanIn: 1, fanOut: 1 };
   if (shape.length === 1) return { fanIn: shape[0], fanOut: shape[0] };
   const field = shape.slice(0, -2).reduce((product, size) => product * size, 1);

@@ -23,7 +23,8 @@ export const PlaceholderWithDefault: OpDefinition = {
 
 /** A tensor that every run must feed. `shape`: dimensions, null where any size will do; null alone for any rank. */
 export function placeholder(dtype: DType, shape: Shape = null, name = "Placeholder"): Tensor {
-  if (!dtype?.base?.array) throw new InvalidArgumentError(`placeholder '${name}' cannot have the dtype ${String(dtype)}.`);
+  if (!dtype?.base?.array)
+    throw new InvalidArgumentError(`placeholder '${name}' cannot have the dtype ${String(dtype)}.`);
   const attrs = { dtype: attr.type(dtype), shape: attr.shape(checkShape(shape, `placeholder '${name}'`)) };
   return createOp(Placeholder, [], attrs, name).outputs[0];
 }

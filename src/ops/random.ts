@@ -23,7 +23,10 @@ export const RandomUniform: OpDefinition = {
     kind: "kernel",
     emit(k) {
       const dtype = k.op.dtype("dtype").name;
-      if (dtype !== "float32") throw new UnimplementedError(`'${k.op.name}' (op: 'RandomUniform') is not supported for ${dtype}; supported: float32.`);
+      if (dtype !== "float32")
+        throw new UnimplementedError(
+          `'${k.op.name}' (op: 'RandomUniform') is not supported for ${dtype}; supported: float32.`,
+        );
       k.call("randomUniform", k.output(0), k.generator(), sizeOf(k.outputShape(0)));
     },
   },
@@ -37,9 +40,15 @@ export const RandomUniformInt: OpDefinition = {
     kind: "kernel",
     emit(k) {
       const dtype = k.op.dtype("Tout").name;
-      if (dtype !== "int32") throw new UnimplementedError(`'${k.op.name}' (op: 'RandomUniformInt') is not supported for ${dtype}; supported: int32.`);
+      if (dtype !== "int32")
+        throw new UnimplementedError(
+          `'${k.op.name}' (op: 'RandomUniformInt') is not supported for ${dtype}; supported: int32.`,
+        );
       const [minval, maxval] = [elementAt(k.constant(1), 0), elementAt(k.constant(2), 0)];
-      if (minval >= maxval) throw new InvalidArgumentError(`Need minval < maxval, got ${minval} >= ${maxval} for '${k.op.name}' (op: 'RandomUniformInt').`);
+      if (minval >= maxval)
+        throw new InvalidArgumentError(
+          `Need minval < maxval, got ${minval} >= ${maxval} for '${k.op.name}' (op: 'RandomUniformInt').`,
+        );
       k.call("randomUniformInt32", k.output(0), k.generator(), sizeOf(k.outputShape(0)), minval, maxval);
     },
   },
@@ -61,13 +70,15 @@ export function randomUniform(shape: readonly number[], options: RandomOptions =
   return opScope(options.name ?? "random_uniform", [], (scope) => {
     const dims = constant(shape as number[], { dtype: int32, shape: [shape.length], name: "shape" });
     const minval = options.minval ?? 0;
-    if (dtype === int32 && options.maxval === undefined) throw new InvalidArgumentError("randomUniform of int32 needs maxval.");
+    if (dtype === int32 && options.maxval === undefined)
+      throw new InvalidArgumentError("randomUniform of int32 needs maxval.");
     const minimum = constant(minval, { dtype, name: "min" });
     const maximum = constant(options.maxval ?? 1, { dtype, name: "max" });
     const [seed, seed2] = getDefaultGraph().nextSeeds(options.seed ?? null);
     const seeds = { seed: attr.int(seed), seed2: attr.int(seed2), T: attr.type(int32) };
     if (dtype === int32) {
-      return createOp(RandomUniformInt, [dims, minimum, maximum], { ...seeds, Tout: attr.type(dtype) }, scope).outputs[0];
+      return createOp(RandomUniformInt, [dims, minimum, maximum], { ...seeds, Tout: attr.type(dtype) }, scope)
+        .outputs[0];
     }
     const uniform = createOp(RandomUniform, [dims], { ...seeds, dtype: attr.type(dtype) }, "RandomUniform").outputs[0];
     return add(multiply(uniform, subtract(maximum, minimum)), minimum, scope);

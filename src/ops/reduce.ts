@@ -20,7 +20,9 @@ function reducing(type: string, kernel: "sum" | "mean"): OpDefinition {
       kind: "kernel",
       emit(k) {
         if (k.inputDtype(0).name !== "float32") {
-          throw new UnimplementedError(`'${k.op.name}' (op: '${type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`);
+          throw new UnimplementedError(
+            `'${k.op.name}' (op: '${type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
+          );
         }
         const shape = k.inputShape(0);
         const groups = alternatingGroups(shape, normalizeAxes(toNumbers(k.constant(1)), shape.length));
@@ -55,7 +57,10 @@ export function normalizeAxes(axes: readonly number[], rank: number): number[] {
 }
 
 /** The shape as alternating groups of reduced and kept dimensions: [8,5,7,3] over 0, 1, 2 is [280 reduced, 3 kept]. */
-export function alternatingGroups(shape: readonly number[], axes: readonly number[]): { sizes: number[]; firstIsReduced: boolean } {
+export function alternatingGroups(
+  shape: readonly number[],
+  axes: readonly number[],
+): { sizes: number[]; firstIsReduced: boolean } {
   const sizes: number[] = [];
   let firstIsReduced = false;
   let before: boolean | null = null;
@@ -76,11 +81,18 @@ export interface ReduceOptions {
   name?: string;
 }
 
-function reduceOp(definition: OpDefinition, input: TensorLike, axis: number | readonly number[] | null, options: ReduceOptions): Tensor {
+function reduceOp(
+  definition: OpDefinition,
+  input: TensorLike,
+  axis: number | readonly number[] | null,
+  options: ReduceOptions,
+): Tensor {
   const name = options.name ?? definition.type;
   const x = convertToTensor(input);
   if (axis === null && x.shape === null) {
-    throw new InvalidArgumentError(`${definition.type} over all axes needs an input of known rank; name the axes of '${x.name}'.`);
+    throw new InvalidArgumentError(
+      `${definition.type} over all axes needs an input of known rank; name the axes of '${x.name}'.`,
+    );
   }
   const axes = axis === null ? x.shape!.map((_, i) => i) : typeof axis === "number" ? [axis] : [...axis];
   const axesConstant = (constantName: string): Tensor =>
@@ -95,12 +107,20 @@ function reduceOp(definition: OpDefinition, input: TensorLike, axis: number | re
 }
 
 /** Sum over `axis` (null: all). float32, deterministic order. */
-export function reduceSum(input: TensorLike, axis: number | readonly number[] | null = null, options: ReduceOptions = {}): Tensor {
+export function reduceSum(
+  input: TensorLike,
+  axis: number | readonly number[] | null = null,
+  options: ReduceOptions = {},
+): Tensor {
   return reduceOp(Sum, input, axis, options);
 }
 
 /** Mean over `axis` (null: all). float32, deterministic order. NaN over no elements. */
-export function reduceMean(input: TensorLike, axis: number | readonly number[] | null = null, options: ReduceOptions = {}): Tensor {
+export function reduceMean(
+  input: TensorLike,
+  axis: number | readonly number[] | null = null,
+  options: ReduceOptions = {},
+): Tensor {
   return reduceOp(Mean, input, axis, options);
 }
 

@@ -3,7 +3,8 @@ import { unknownType } from "../graph/dtype.ts";
 import type { OpDefinition } from "./definition.ts";
 
 const whileLoop = "while loops are not supported; unroll the loop, or train without it";
-const functional = "functional control flow is not supported; export the graph with v1 control flow (tf.compat.v1.disable_control_flow_v2())";
+const functional =
+  "functional control flow is not supported; export the graph with v1 control flow (tf.compat.v1.disable_control_flow_v2())";
 const checkpoints = "files cannot be read or written from a graph here; use session.checkpoint() and session.restore()";
 
 const reasons: Readonly<Record<string, string>> = {

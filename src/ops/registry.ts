@@ -60,4 +60,6 @@ const definitions: readonly OpDefinition[] = [
 ];
 
 /** Definitions by operation type. */
-export const registry: ReadonlyMap<string, OpDefinition> = new Map(definitions.map((definition) => [definition.type, definition]));
+export const registry: ReadonlyMap<string, OpDefinition> = new Map(
+  definitions.map((definition) => [definition.type, definition]),
+);

@@ -18,7 +18,9 @@ export const VariableV2: OpDefinition = {
 export const Assign: OpDefinition = {
   type: "Assign",
   outputs: (node) => [node.inputDtype(0).ref],
-  shape: (node) => [node.op.bool("validate_shape", true) ? mergeShapes(node.inputShape(0), node.inputShape(1)) : node.inputShape(1)],
+  shape: (node) => [
+    node.op.bool("validate_shape", true) ? mergeShapes(node.inputShape(0), node.inputShape(1)) : node.inputShape(1),
+  ],
   updates: { ref: 0, replaces: true },
   plan: {
     kind: "kernel",
@@ -57,21 +59,30 @@ function emitAccumulate(k: KernelContext, kernels: Readonly<Record<string, Updat
   k.call(kernel, k.input(0), k.input(1), sizeOf(k.inputShape(1)));
 }
 
-
 /** The VariableV2 operation alone; `getVariable` (variableScope.ts) makes whole variables. `name` may end in "/". */
 export function variableOp(shape: Shape, dtype: DType, name: string): Tensor {
-  const attrs = { shape: attr.shape(shape), dtype: attr.type(dtype), container: attr.string(""), shared_name: attr.string("") };
+  const attrs = {
+    shape: attr.shape(shape),
+    dtype: attr.type(dtype),
+    container: attr.string(""),
+    shared_name: attr.string(""),
+  };
   return createOp(VariableV2, [], attrs, name).outputs[0];
 }
 
 function reference(ref: Tensor | Variable, what: string): Tensor {
   const tensor = ref instanceof Variable ? ref.ref : ref;
-  if (!tensor.dtype.isRef) throw new InvalidArgumentError(`${what} needs a variable, '${tensor.name}' is a plain tensor.`);
+  if (!tensor.dtype.isRef)
+    throw new InvalidArgumentError(`${what} needs a variable, '${tensor.name}' is a plain tensor.`);
   return tensor;
 }
 
 /** Sets the variable; gives its reference, which has the new value. */
-export function assign(ref: Tensor | Variable, value: TensorLike, options: { name?: string; validateShape?: boolean } = {}): Tensor {
+export function assign(
+  ref: Tensor | Variable,
+  value: TensorLike,
+  options: { name?: string; validateShape?: boolean } = {},
+): Tensor {
   const target = reference(ref, "assign");
   const given = convertToTensor(value, { dtype: target.dtype.base });
   const attrs = {
@@ -85,7 +96,8 @@ export function assign(ref: Tensor | Variable, value: TensorLike, options: { nam
 function accumulate(definition: OpDefinition, ref: Tensor | Variable, value: TensorLike, name: string): Tensor {
   const target = reference(ref, definition.type);
   const given = convertToTensor(value, { dtype: target.dtype.base });
-  return createOp(definition, [target, given], { T: attr.type(target.dtype), use_locking: attr.bool(false) }, name).outputs[0];
+  return createOp(definition, [target, given], { T: attr.type(target.dtype), use_locking: attr.bool(false) }, name)
+    .outputs[0];
 }
 
 /** Adds to the variable; gives its reference. float32, int32, int64. */

@@ -29,7 +29,14 @@ export interface VariableOptions {
 
 /** The variable's operations, named as TensorFlow names them: <name>, <name>/Assign, <name>/read, <name>/Initializer/…
  * Made outside of control dependencies and `cond` branches, since a variable exists once. */
-function makeVariable(graph: Graph, name: string, shape: Shape, initial: (dtype: DType) => Tensor, dtype: DType, options: VariableOptions): Variable {
+function makeVariable(
+  graph: Graph,
+  name: string,
+  shape: Shape,
+  initial: (dtype: DType) => Tensor,
+  dtype: DType,
+  options: VariableOptions,
+): Variable {
   return graph.controlDependencies(null, () =>
     graph.nameScope(name, (scope) => {
       const full = scope.slice(0, -1);
@@ -42,7 +49,8 @@ function makeVariable(graph: Graph, name: string, shape: Shape, initial: (dtype:
       const snapshot = graph.colocateWith(ref.op, () => identity(ref, "read"));
       const trainable = options.trainable ?? true;
       const variable = new Variable({ op: ref.op, initializer, initialValue, snapshot, trainable });
-      for (const collection of options.collections ?? [GraphKeys.GLOBAL_VARIABLES]) graph.addToCollection(collection, variable);
+      for (const collection of options.collections ?? [GraphKeys.GLOBAL_VARIABLES])
+        graph.addToCollection(collection, variable);
       if (trainable) graph.addToCollection(GraphKeys.TRAINABLE_VARIABLES, variable);
       return variable;
     }),
@@ -50,7 +58,10 @@ function makeVariable(graph: Graph, name: string, shape: Shape, initial: (dtype:
 }
 
 /** A new variable called `name` (made unique) with an initial value. */
-export function variable(initialValue: TensorLike, options: Omit<VariableOptions, "initializer"> & { name?: string } = {}): Variable {
+export function variable(
+  initialValue: TensorLike,
+  options: Omit<VariableOptions, "initializer"> & { name?: string } = {},
+): Variable {
   const graph = getDefaultGraph();
   const initial = (): Tensor => convertToTensor(initialValue, { dtype: options.dtype, name: "initial_value" });
   return makeVariable(graph, options.name ?? "Variable", null, initial, options.dtype ?? float32, options);
@@ -83,15 +94,21 @@ export function getVariable(name: string, shape?: Shape, options: VariableOption
   const known = store.get(full);
   if (known) {
     if (scope.reuse === false) {
-      throw new InvalidArgumentError(`Variable ${full} already exists, disallowed. Did you mean to set reuse: true or reuse: "auto" in variableScope?`);
+      throw new InvalidArgumentError(
+        `Variable ${full} already exists, disallowed. Did you mean to set reuse: true or reuse: "auto" in variableScope?`,
+      );
     }
     return known;
   }
   if (scope.reuse === true) {
-    throw new InvalidArgumentError(`Variable ${full} does not exist, or was not created with getVariable(). Did you mean to set reuse: "auto" in variableScope?`);
+    throw new InvalidArgumentError(
+      `Variable ${full} does not exist, or was not created with getVariable(). Did you mean to set reuse: "auto" in variableScope?`,
+    );
   }
   if (shape === undefined || !isFullyDefined(shape)) {
-    throw new InvalidArgumentError(`Shape of a new variable (${full}) must be fully defined, got ${shape === undefined ? "none" : JSON.stringify(shape)}.`);
+    throw new InvalidArgumentError(
+      `Shape of a new variable (${full}) must be fully defined, got ${shape === undefined ? "none" : JSON.stringify(shape)}.`,
+    );
   }
   const initializer = options.initializer ?? glorotUniformInitializer();
   // The full name stands already: variable scopes do not open their name scope for the variable itself.
@@ -119,5 +136,8 @@ export function trainableVariables(): Variable[] {
 
 /** The operation that sets all global variables to their initial values. */
 export function globalVariablesInitializer(): Operation {
-  return group(globalVariables().map((item) => item.initializer), "init");
+  return group(
+    globalVariables().map((item) => item.initializer),
+    "init",
+  );
 }

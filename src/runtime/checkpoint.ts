@@ -10,8 +10,13 @@ import { generatorWords } from "./state.ts";
 
 const format = "trainlet-checkpoint-1";
 
-export function encodeCheckpoint(variables: ReadonlyMap<string, FetchedTensor>, counters: Omit<SessionChanges, "variables">): Uint8Array {
-  const tensors = [...variables].map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data } as StoredTensor] as const);
+export function encodeCheckpoint(
+  variables: ReadonlyMap<string, FetchedTensor>,
+  counters: Omit<SessionChanges, "variables">,
+): Uint8Array {
+  const tensors = [...variables].map(
+    ([name, { dtype, shape, data }]) => [name, { dtype, shape, data } as StoredTensor] as const,
+  );
   return encodeSafetensors(tensors, {
     format,
     generators: JSON.stringify(counters.generators),
@@ -32,7 +37,11 @@ export function decodeCheckpoint(
   const { tensors, metadata } = decodeSafetensors(bytes);
   const known = new Map(variables.map((op) => [op.name, op]));
   const problems: string[] = [];
-  const list = (names: readonly string[]): string => `${names.slice(0, 5).map((name) => `'${name}'`).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
+  const list = (names: readonly string[]): string =>
+    `${names
+      .slice(0, 5)
+      .map((name) => `'${name}'`)
+      .join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
   const missing = [...known.keys()].filter((name) => !tensors.has(name));
   const extra = [...tensors.keys()].filter((name) => !known.has(name));
   if (missing.length) problems.push(`it lacks ${list(missing)}`);
@@ -41,13 +50,17 @@ export function decodeCheckpoint(
     const tensor = tensors.get(name);
     const { shape, dtype } = op.outputs[0];
     if (tensor && (!isCompatible(tensor.shape, shape) || dtypeFromName(tensor.dtype) !== dtype.base)) {
-      problems.push(`'${name}' is [${tensor.shape.join(",")}] ${tensor.dtype} in it and ${formatShape(shape)} ${dtype.base} in the graph`);
+      problems.push(
+        `'${name}' is [${tensor.shape.join(",")}] ${tensor.dtype} in it and ${formatShape(shape)} ${dtype.base} in the graph`,
+      );
     }
   }
   if (problems.length) throw new InvalidArgumentError(`The checkpoint does not fit the graph: ${problems.join("; ")}.`);
   const own = metadata.format === format;
   return {
-    variables: new Map([...tensors].map(([name, { data, shape, dtype }]) => [name, new FetchedTensor(data, shape, dtype)])),
+    variables: new Map(
+      [...tensors].map(([name, { data, shape, dtype }]) => [name, new FetchedTensor(data, shape, dtype)]),
+    ),
     generators: own ? readGenerators(metadata.generators) : {},
     updates: own ? readUpdates(metadata.updates) : Object.fromEntries(layers.map((layer) => [layer, null])),
     seed: own && /^-?\d+$/.test(metadata.seed ?? "") ? Number(metadata.seed) : null,
@@ -55,14 +68,27 @@ export function decodeCheckpoint(
 }
 
 function readGenerators(text: string | undefined): Record<string, number[]> {
-  return readRecord(text, "generators", (value): value is number[] => Array.isArray(value) && value.length === generatorWords && value.every(Number.isInteger));
+  return readRecord(
+    text,
+    "generators",
+    (value): value is number[] =>
+      Array.isArray(value) && value.length === generatorWords && value.every(Number.isInteger),
+  );
 }
 
 function readUpdates(text: string | undefined): Record<string, number | null> {
-  return readRecord(text, "updates", (value): value is number | null => value === null || (Number.isInteger(value) && (value as number) >= 0));
+  return readRecord(
+    text,
+    "updates",
+    (value): value is number | null => value === null || (Number.isInteger(value) && (value as number) >= 0),
+  );
 }
 
-function readRecord<T>(text: string | undefined, name: string, fits: (value: unknown) => value is T): Record<string, T> {
+function readRecord<T>(
+  text: string | undefined,
+  name: string,
+  fits: (value: unknown) => value is T,
+): Record<string, T> {
   let record: unknown;
   try {
     record = JSON.parse(text ?? "{}");

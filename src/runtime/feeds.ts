@@ -1,16 +1,24 @@
 /** What is fed into a run: checked against the graph, and written to memory with the casts TensorFlow makes silently. */
-import { float32, type DType, type TypedArray } from "../graph/dtype.ts";
+import { dtypeFromName, float32, type DType, type TypedArray } from "../graph/dtype.ts";
 import { InvalidArgumentError, NotFoundError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Operation } from "../graph/operation.ts";
 import { Tensor } from "../graph/operation.ts";
 import { formatShape, isCompatible, sizeOf, type Shape } from "../graph/shape.ts";
-import { dtypeOfArray, FetchedTensor, flattenNested, nestedShape, type FeedValue, type Nested } from "../graph/tensorValue.ts";
-import { dtypeFromName } from "../graph/dtype.ts";
+import {
+  dtypeOfArray,
+  type FetchedTensor,
+  flattenNested,
+  nestedShape,
+  type FeedValue,
+  type Nested,
+} from "../graph/tensorValue.ts";
 import type { Heap } from "./heap.ts";
 
 /** Values by tensor, or by name in a plain object. */
-export type Feeds = ReadonlyMap<Tensor | string, FeedValue | FetchedTensor> | { readonly [name: string]: FeedValue | FetchedTensor };
+export type Feeds =
+  | ReadonlyMap<Tensor | string, FeedValue | FetchedTensor>
+  | { readonly [name: string]: FeedValue | FetchedTensor };
 
 /** A value that fits its tensor. */
 export interface Feed {
@@ -32,19 +40,25 @@ function resolveFeed(graph: Graph, key: Tensor | string): Tensor {
     try {
       return graph.getTensorByName(key);
     } catch (error) {
-      throw new NotFoundError(`Feed argument '${key}' cannot be interpreted as a Tensor. (${(error as Error).message})`);
+      throw new NotFoundError(
+        `Feed argument '${key}' cannot be interpreted as a Tensor. (${(error as Error).message})`,
+      );
     }
   }
   if (!(key instanceof Tensor)) throw new InvalidArgumentError(`Feed keys are tensors or names, got ${String(key)}.`);
-  if (key.graph !== graph) throw new InvalidArgumentError(`Feed argument '${key.name}' is not an element of this session's graph.`);
+  if (key.graph !== graph)
+    throw new InvalidArgumentError(`Feed argument '${key.name}' is not an element of this session's graph.`);
   return key;
 }
 
 function parseFeed(tensor: Tensor, value: FeedValue | FetchedTensor): Feed {
   const feed = readValue(tensor, value);
-  if (!tensor.dtype.array) throw new InvalidArgumentError(`Tensor '${tensor.name}' of dtype ${tensor.dtype} cannot be fed.`);
+  if (!tensor.dtype.array)
+    throw new InvalidArgumentError(`Tensor '${tensor.name}' of dtype ${tensor.dtype} cannot be fed.`);
   if (feed.data.length !== sizeOf(feed.shape)) {
-    throw new InvalidArgumentError(`The value fed to '${tensor.name}' has ${feed.data.length} elements, its shape [${feed.shape.join(",")}] needs ${sizeOf(feed.shape)}.`);
+    throw new InvalidArgumentError(
+      `The value fed to '${tensor.name}' has ${feed.data.length} elements, its shape [${feed.shape.join(",")}] needs ${sizeOf(feed.shape)}.`,
+    );
   }
   checkElements(tensor, feed);
   checkFeedShape(tensor.name, tensor.shape, feed.shape);
@@ -53,29 +67,41 @@ function parseFeed(tensor: Tensor, value: FeedValue | FetchedTensor): Feed {
 
 export function checkFeedShape(name: string, declared: Shape, shape: readonly number[]): void {
   if (!isCompatible(shape, declared)) {
-    throw new InvalidArgumentError(`Cannot feed value of shape [${shape.join(",")}] for Tensor '${name}', which has shape ${formatShape(declared)}.`);
+    throw new InvalidArgumentError(
+      `Cannot feed value of shape [${shape.join(",")}] for Tensor '${name}', which has shape ${formatShape(declared)}.`,
+    );
   }
 }
 
 function readValue(tensor: Tensor, value: FeedValue | FetchedTensor): Feed {
   if (ArrayBuffer.isView(value)) {
     const data = value as TypedArray;
-    if (typeof data.length !== "number") throw new InvalidArgumentError(`A DataView cannot be fed to '${tensor.name}'; use a typed array.`);
+    if (typeof data.length !== "number")
+      throw new InvalidArgumentError(`A DataView cannot be fed to '${tensor.name}'; use a typed array.`);
     return { tensor, shape: flatShape(tensor, data.length), data, source: dtypeOfArray(data) };
   }
   if (value !== null && typeof value === "object" && "data" in value) {
     const { data, shape, dtype } = value;
     if (!Array.isArray(shape) || !shape.every((size) => Number.isInteger(size) && size >= 0)) {
-      throw new InvalidArgumentError(`The value fed to '${tensor.name}' has the shape ${JSON.stringify(shape)}; use an array of integers of at least 0.`);
+      throw new InvalidArgumentError(
+        `The value fed to '${tensor.name}' has the shape ${JSON.stringify(shape)}; use an array of integers of at least 0.`,
+      );
     }
-    if (!ArrayBuffer.isView(data) && !Array.isArray(data)) throw new InvalidArgumentError(`The data fed to '${tensor.name}' must be an array or a typed array.`);
+    if (!ArrayBuffer.isView(data) && !Array.isArray(data))
+      throw new InvalidArgumentError(`The data fed to '${tensor.name}' must be an array or a typed array.`);
     const named = dtype === undefined ? null : typeof dtype === "string" ? dtypeFromName(dtype) : dtype;
-    const source = ArrayBuffer.isView(data) ? (named?.name === "bool" ? named : dtypeOfArray(data as TypedArray)) : named;
+    const source = ArrayBuffer.isView(data)
+      ? named?.name === "bool"
+        ? named
+        : dtypeOfArray(data as TypedArray)
+      : named;
     return { tensor, shape, data: data as ArrayLike<number>, source: ArrayBuffer.isView(data) ? source : null };
   }
   const kind = typeof value;
   if (kind !== "number" && kind !== "boolean" && kind !== "bigint" && !Array.isArray(value)) {
-    throw new InvalidArgumentError(`A ${value === null ? "null" : kind} cannot be fed to '${tensor.name}'; use a number, boolean, nested array, typed array or { data, shape }.`);
+    throw new InvalidArgumentError(
+      `A ${value === null ? "null" : kind} cannot be fed to '${tensor.name}'; use a number, boolean, nested array, typed array or { data, shape }.`,
+    );
   }
   const nested = value as Nested;
   const shape = nestedShape(nested, `'${tensor.name}'`);
@@ -93,7 +119,7 @@ function flatShape(tensor: Tensor, length: number): readonly number[] {
   return [length];
 }
 
-const floats = ["float32", "float64"];
+const floats = new Set(["float32", "float64"]);
 const ranges: Readonly<Record<string, readonly [number, number]>> = {
   uint8: [0, 255],
   int8: [-128, 127],
@@ -111,7 +137,7 @@ function checkElements(tensor: Tensor, feed: Feed): void {
   };
   if (source === target || (source === "uint8" && target === "bool")) return;
   if (source !== null && (target === "bool" || source === "bool")) refuse(`a value of dtype ${source}`);
-  if (source !== null && floats.includes(target)) return;
+  if (source !== null && floats.has(target)) return;
   const range = ranges[target];
   for (let i = 0; i < feed.data.length; i++) {
     const item = feed.data[i];
@@ -121,7 +147,7 @@ function checkElements(tensor: Tensor, feed: Feed): void {
       refuse(`${item === null ? "null" : `a ${typeof item}`}`);
     } else if (target === "bool") {
       refuse(`the number ${item}`);
-    } else if (floats.includes(target)) {
+    } else if (floats.has(target)) {
       continue;
     } else if (typeof item === "number" && !Number.isInteger(item)) {
       refuse(`the fractional number ${item}`);
@@ -142,7 +168,8 @@ export function writeFeed(heap: Heap, feed: Feed, address: number): void {
     (view as Float32Array).set(data as unknown as Float32Array, at);
     return;
   }
-  for (let i = 0; i < data.length; i++) (view as { [i: number]: number | bigint })[at + i] = big ? BigInt(data[i] as number) : Number(data[i]);
+  for (let i = 0; i < data.length; i++)
+    (view as { [i: number]: number | bigint })[at + i] = big ? BigInt(data[i] as number) : Number(data[i]);
 }
 
 /** A scalar that may decide a Switch. */

@@ -82,7 +82,9 @@ export class Heap {
     try {
       this.memory.grow(Math.ceil(bytes / pageBytes));
     } catch {
-      throw new ResourceExhaustedError(`The host refused ${formatBytes(bytes)} more memory (in use: ${formatBytes(this.memoryBytes)}).`);
+      throw new ResourceExhaustedError(
+        `The host refused ${formatBytes(bytes)} more memory (in use: ${formatBytes(this.memoryBytes)}).`,
+      );
     }
   }
 
@@ -131,6 +133,11 @@ function viewsOf(buffer: ArrayBufferLike): Views {
 /** Bytes as people read them: `143.2 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
-  const [size, unit] = bytes < 1024 ** 2 ? [bytes / 1024, "KiB"] : bytes < 1024 ** 3 ? [bytes / 1024 ** 2, "MiB"] : [bytes / 1024 ** 3, "GiB"];
+  const [size, unit] =
+    bytes < 1024 ** 2
+      ? [bytes / 1024, "KiB"]
+      : bytes < 1024 ** 3
+        ? [bytes / 1024 ** 2, "MiB"]
+        : [bytes / 1024 ** 3, "GiB"];
   return `${size.toFixed(1)} ${unit}`;
 }

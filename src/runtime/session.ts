@@ -3,22 +3,27 @@ import { examine, formatFinding } from "../doctor/doctor.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { batchNormLayers, type BatchNormLayer } from "../graph/batchNormLayers.ts";
 import type { TypedArray } from "../graph/dtype.ts";
-import { FailedPreconditionError, InternalError, InvalidArgumentError, NotFoundError, TrainletError } from "../graph/errors.ts";
+import {
+  FailedPreconditionError,
+  InternalError,
+  InvalidArgumentError,
+  NotFoundError,
+  TrainletError,
+} from "../graph/errors.ts";
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
-import { Operation, Tensor } from "../graph/operation.ts";
+import { Tensor, type Operation } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
-import type { KernelExports, OpDefinition } from "../ops/definition.ts";
-import { registry } from "../ops/registry.ts";
-import { parseFeeds, scalarOf, writeFeed, type Feed, type Feeds } from "./feeds.ts";
+import { parseFeeds, writeFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
 import { ledgerFor, type MemoryLedger } from "./host.ts";
 import { instantiateKernels, loadKernels } from "./kernels.ts";
-import { compile, type PlannerOptions } from "./plan/compile.ts";
-import { Executor } from "./plan/execute.ts";
+import type { PlannerOptions } from "./plan/compile.ts";
+import type { Executor } from "./plan/execute.ts";
 import type { Plan } from "./plan/plan.ts";
-import { notTaken, reach, type Reach } from "./plan/reach.ts";
+import { notTaken, type Reach } from "./plan/reach.ts";
+import { PlanCache, reachOf, type CachedPlan } from "./planCache.ts";
 import { SessionState, type VariableSlot } from "./state.ts";
 
 export interface SessionOptions {
@@ -57,26 +62,13 @@ export interface SessionChanges {
   readonly seed: number;
 }
 
-interface CachedPlan {
-  readonly plan: Plan;
-  readonly executor: Executor;
-}
-
-/** Plans kept, by least recent use. */
-const maxPlans = 32;
-
 export class Session {
   readonly graph: Graph;
   readonly #heap: Heap;
-  readonly #kernels: KernelExports;
   readonly #ledger: MemoryLedger;
   readonly #state: SessionState;
   readonly #onWarning: (finding: Finding) => void;
-  readonly #planner: PlannerOptions & { poison: boolean };
-  readonly #plans = new Map<string, CachedPlan>();
-  /** Feeds whose value decides a Switch, by fetches and feeds. */
-  readonly #deciding = new Map<string, Set<Tensor>>();
-  readonly #arena = { address: 0, bytes: 0 };
+  readonly #plans: PlanCache;
   #layers: readonly BatchNormLayer[] = [];
   #layersOf = -1;
   #closed = false;
@@ -84,18 +76,19 @@ export class Session {
   private constructor(graph: Graph, module: WebAssembly.Module, options: SessionOptions) {
     this.graph = graph;
     const { kernels, memory } = instantiateKernels(module);
-    this.#kernels = kernels;
     this.#heap = new Heap(memory, kernels.heapBase());
     this.#ledger = ledgerFor(options.maxMemoryBytes);
     this.#ledger.add(this.#heap);
     this.#state = new SessionState(this.#heap, options.seed ?? drawSeed());
     this.#onWarning = options.onWarning ?? warnOnConsole;
-    this.#planner = { reuse: true, inPlace: true, poison: false, ...options.planner };
+    const planner = { reuse: true, inPlace: true, poison: false, ...options.planner };
+    this.#plans = new PlanCache({ heap: this.#heap, kernels, ledger: this.#ledger, state: this.#state, planner });
   }
 
   /** A session on `graph` (default: the default graph). Loads the kernels of the host unless given a module. */
   static async create(options: SessionOptions = {}): Promise<Session> {
-    if (options.seed !== undefined && !Number.isSafeInteger(options.seed)) throw new InvalidArgumentError(`seed must be an integer, got ${options.seed}.`);
+    if (options.seed !== undefined && !Number.isSafeInteger(options.seed))
+      throw new InvalidArgumentError(`seed must be an integer, got ${options.seed}.`);
     if (options.maxMemoryBytes !== undefined && !(options.maxMemoryBytes > 0)) {
       throw new InvalidArgumentError(`maxMemoryBytes must be a positive number, got ${options.maxMemoryBytes}.`);
     }
@@ -110,18 +103,21 @@ export class Session {
 
   /** Bytes of variables, plan constants and arena; and of the WebAssembly memory that holds them. */
   get memory(): { usedBytes: number; arenaBytes: number; totalBytes: number } {
-    return { usedBytes: this.#heap.usedBytes, arenaBytes: this.#arena.bytes, totalBytes: this.#heap.memoryBytes };
+    return { usedBytes: this.#heap.usedBytes, arenaBytes: this.#plans.arenaBytes, totalBytes: this.#heap.memoryBytes };
   }
 
   /** Runs what the fetches need and gives their values in the fetches' own structure; undefined for an operation.
    * Runs happen in the order of the calls, each as a whole. A run that fails changes no variable.
    * `repeat` runs the step that many times with the same feeds and gives the last values. */
-  async run<const F extends Fetches>(fetches: F, feeds?: Feeds, options: { repeat?: number } = {}): Promise<Fetched<F>> {
+  async run<const F extends Fetches>(
+    fetches: F,
+    feeds?: Feeds,
+    options: { repeat?: number } = {},
+  ): Promise<Fetched<F>> {
     const repeat = checkRepeat(options.repeat);
     const parsed = parseFetches(this.graph, fetches);
     const { cached, feeds: given } = this.#prepare(parsed.items, feeds);
-    for (let i = 0; i < repeat - 1; i++) this.#execute(cached, given);
-    this.#execute(cached, given);
+    for (let i = 0; i < repeat; i++) this.#execute(cached, given);
     const answer: unknown = parsed.assemble(cached.executor.fetch());
     return answer as Fetched<F>;
   }
@@ -134,18 +130,22 @@ export class Session {
     options: { repeat: number; collect: C },
   ): Promise<{ fetches: Fetched<F>; series: { [K in keyof C]: FetchedTensor } }> {
     const repeat = checkRepeat(options.repeat);
-    const parsed = parseFetches(this.graph, [fetches as Fetches, options.collect as Fetches]);
-    const { cached, feeds: given } = this.#prepare(parsed.items, feeds);
-    const collected = parseFetches(this.graph, options.collect as Fetches);
-    const wanted = collected.items.map((item) => parsed.items.indexOf(item));
-    for (const item of collected.items) if (!(item instanceof Tensor)) throw new InvalidArgumentError(`collect takes tensors, '${item.name}' is an operation.`);
-    const stacks = cached.executor.stacks(wanted, repeat);
+    const wanted = parseFetches(this.graph, fetches);
+    const collected = parseFetches(this.graph, options.collect);
+    for (const item of collected.items)
+      if (!(item instanceof Tensor))
+        throw new InvalidArgumentError(`collect takes tensors, '${item.name}' is an operation.`);
+    const items = [...new Set([...wanted.items, ...collected.items])];
+    const { cached, feeds: given } = this.#prepare(items, feeds);
+    const rows = collected.items.map((item) => items.indexOf(item));
+    const stacks = cached.executor.stacks(rows, repeat);
     for (let i = 0; i < repeat; i++) {
       this.#execute(cached, given);
-      cached.executor.collect(wanted, stacks, i);
+      cached.executor.collect(rows, stacks, i);
     }
-    const [values] = parsed.assemble(cached.executor.fetch()) as [Fetched<F>];
-    return { fetches: values, series: collected.assemble(stacks) as { [K in keyof C]: FetchedTensor } };
+    const values: unknown = wanted.assemble(cached.executor.fetch());
+    const series: unknown = collected.assemble(stacks);
+    return { fetches: values as Fetched<F>, series: series as { [K in keyof C]: FetchedTensor } };
   }
 
   /** The plan of a run, compiled if it is not yet: print it with String(plan). */
@@ -157,7 +157,7 @@ export class Session {
   doctor(fetches: Fetches, feeds?: Feeds): Finding[] {
     this.#checkOpen();
     const { items } = parseFetches(this.graph, fetches);
-    return this.#examine(this.#reach(items, parseFeeds(this.graph, feeds)));
+    return this.#examine(reachOf(items, parseFeeds(this.graph, feeds)));
   }
 
   /** State of every batch-norm layer that has update ops. */
@@ -196,7 +196,9 @@ export class Session {
   /** All initialised variables, by name. */
   variables(): Map<string, FetchedTensor> {
     this.#checkOpen();
-    return new Map([...this.#state.variables].filter((slot) => slot.initialized).map((slot) => [slot.op.name, this.#readSlot(slot)]));
+    return new Map(
+      [...this.#state.variables].filter((slot) => slot.initialized).map((slot) => [slot.op.name, this.#readSlot(slot)]),
+    );
   }
 
   /** Values written since the last call, and the state of generators and counters: what a host stores after a run. */
@@ -232,7 +234,11 @@ export class Session {
     this.#checkOpen();
     const { decodeCheckpoint } = await import("./checkpoint.ts");
     const variables = this.graph.operations.filter((op) => op.type === "VariableV2");
-    const changes = decodeCheckpoint(bytes, variables, this.#batchNormLayers().map((layer) => layer.name));
+    const changes = decodeCheckpoint(
+      bytes,
+      variables,
+      this.#batchNormLayers().map((layer) => layer.name),
+    );
     this.putChanges({ ...changes, seed: changes.seed ?? this.seed });
     for (const slot of this.#state.variables) slot.dirty = true;
   }
@@ -244,83 +250,18 @@ export class Session {
     this.#ledger.remove(this.#heap);
   }
 
-  // Compiling
-
-  #prepare(items: readonly (Tensor | Operation)[], feeds: Feeds | undefined): { cached: CachedPlan; feeds: readonly Feed[] } {
+  /** Everything a run needs, checked: nothing has changed yet where this throws. */
+  #prepare(
+    items: readonly (Tensor | Operation)[],
+    feeds: Feeds | undefined,
+  ): { cached: CachedPlan; feeds: readonly Feed[] } {
     this.#checkOpen();
     const given = parseFeeds(this.graph, feeds);
-    const skeleton = `${items.map(idOf).join()};${given.map((feed) => idOf(feed.tensor)).join()}`;
-    let key = this.#key(skeleton, given);
-    let cached = this.#plans.get(key);
-    if (cached) {
-      this.#plans.delete(key);
-    } else {
-      const reached = this.#reach(items, given);
-      let deciding = this.#deciding.get(skeleton);
-      if (!deciding) this.#deciding.set(skeleton, (deciding = new Set()));
-      for (const tensor of reached.decidingFeeds) deciding.add(tensor);
-      key = this.#key(skeleton, given);
-      cached = this.#compile(reached, items, given);
-      for (const finding of this.#examine(reached)) this.#onWarning(finding);
-    }
-    this.#plans.set(key, cached);
-    this.#evict();
+    const { cached, reached } = this.#plans.get(items, given, this.#batchNormLayers());
+    if (reached) for (const finding of this.#examine(reached)) this.#onWarning(finding);
     for (const op of cached.plan.parts.reads) this.#state.requireInitialized(op);
-    this.#bind(cached);
+    this.#plans.bind(cached);
     return { cached, feeds: given };
-  }
-
-  #key(skeleton: string, feeds: readonly Feed[]): string {
-    const deciding = this.#deciding.get(skeleton);
-    const parts = feeds.map((feed) => (deciding?.has(feed.tensor) ? `${feed.shape.join("x")}=${scalarOf(feed)}` : feed.shape.join("x")));
-    return `${skeleton};${parts.join()}`;
-  }
-
-  #reach(items: readonly (Tensor | Operation)[], feeds: readonly Feed[]): Reach {
-    const fed = new Map(feeds.map((feed) => [feed.tensor, feed]));
-    return reach({
-      fetches: items,
-      isFed: (tensor) => fed.has(tensor),
-      fedScalar: (tensor) => scalarOf(fed.get(tensor)!),
-      definitionOf,
-    });
-  }
-
-  #compile(reached: Reach, items: readonly (Tensor | Operation)[], feeds: readonly Feed[]): CachedPlan {
-    const plan = compile({
-      reach: reached,
-      fetches: items,
-      fedShapes: new Map(feeds.map((feed) => [feed.tensor, feed.shape])),
-      definitionOf,
-      heap: this.#heap,
-      kernels: this.#kernels,
-      maxMemoryBytes: this.#ledger.limitBytes,
-      persistentBytes: () => this.#heap.usedBytes - this.#arena.bytes + this.#ledger.usedByOthers(this.#heap),
-      variableAddress: (op) => this.#state.variable(op).address,
-      generatorAddress: (op) => this.#state.generatorAddress(op),
-      counted: this.#batchNormLayers().map((layer) => layer.mean),
-      options: this.#planner,
-    });
-    return { plan, executor: new Executor(plan, this.#heap, this.#kernels, this.#planner.poison) };
-  }
-
-  /** Gives the plan the arena, larger if it needs that. A plan compiled for an arena elsewhere is bound anew. */
-  #bind({ plan, executor }: CachedPlan): void {
-    if (plan.parts.arenaBytes > this.#arena.bytes) {
-      if (this.#arena.bytes) this.#heap.release(this.#arena.address);
-      this.#arena.bytes = 0;
-      this.#arena.address = this.#heap.allocate(plan.parts.arenaBytes);
-      this.#arena.bytes = plan.parts.arenaBytes;
-    }
-    executor.bind(this.#arena.address);
-  }
-
-  #evict(): void {
-    for (const [key, { plan }] of this.#plans) {
-      if (this.#plans.size <= maxPlans) return;
-      for (const block of plan.parts.blocks) this.#heap.release(block);
-      this.#plans.delete(key);
-    }
   }
 
   #examine(reached: Reach): Finding[] {
@@ -345,7 +286,9 @@ export class Session {
       executor.run(feeds);
     } catch (error) {
       if (error instanceof TrainletError) throw error;
-      throw new InternalError(`A kernel failed: ${(error as Error).message}. The session's variables may be incomplete; restore a checkpoint, and please report this.`);
+      throw new InternalError(
+        `A kernel failed: ${(error as Error).message}. The session's variables may be incomplete; restore a checkpoint, and please report this.`,
+      );
     }
     const missing = executor.missingFetch();
     if (missing) {
@@ -360,7 +303,11 @@ export class Session {
     const copies = variables.map((op) => this.#state.variable(op)).map((slot) => [slot, this.#readSlot(slot)] as const);
     const generators = this.#state.generators();
     return () => {
-      for (const [slot, { data }] of copies) (this.#heap.view(slot.op.outputs[0].dtype) as Float32Array).set(data as Float32Array, slot.address / slot.op.outputs[0].dtype.size);
+      for (const [slot, { data }] of copies)
+        (this.#heap.view(slot.op.outputs[0].dtype) as Float32Array).set(
+          data as Float32Array,
+          slot.address / slot.op.outputs[0].dtype.size,
+        );
       this.#state.restoreGenerators(generators);
     };
   }
@@ -381,12 +328,15 @@ export class Session {
   /** Statistics set from outside: nobody knows how many updates they hold. */
   #forgetUpdates(written: readonly Operation[]): void {
     for (const layer of this.#batchNormLayers()) {
-      if (written.includes(layer.mean.variable) || written.includes(layer.variance.variable)) this.#state.updates.set(layer.name, null);
+      if (written.includes(layer.mean.variable) || written.includes(layer.variance.variable))
+        this.#state.updates.set(layer.name, null);
     }
   }
 
   #counters(): Omit<SessionChanges, "variables"> {
-    const updates = Object.fromEntries(this.#batchNormLayers().map((layer) => [layer.name, this.#updatesOf(layer.name)]));
+    const updates = Object.fromEntries(
+      this.#batchNormLayers().map((layer) => [layer.name, this.#updatesOf(layer.name)]),
+    );
     return { generators: this.#state.generators(), updates, seed: this.seed };
   }
 
@@ -411,29 +361,9 @@ function markWritten(slot: VariableSlot): void {
   slot.dirty = true;
 }
 
-function definitionOf(op: Operation): OpDefinition {
-  const definition = registry.get(op.type);
-  return definition ?? unknownOp(op.type);
-}
-
-const unknown = new Map<string, OpDefinition>();
-
-/** The definition of a type that is not in the registry: it may stand in a graph, but not run. */
-function unknownOp(type: string): OpDefinition {
-  let definition = unknown.get(type);
-  if (!definition) {
-    definition = { type, outputs: () => [], shape: () => [], plan: { kind: "refused", why: `'${type}' is not supported; FEATURES.md lists what is` } };
-    unknown.set(type, definition);
-  }
-  return definition;
-}
-
-function idOf(item: Tensor | Operation): string {
-  return item instanceof Tensor ? `${item.op.id}:${item.index}` : String(item.id);
-}
-
 function checkRepeat(repeat = 1): number {
-  if (!Number.isInteger(repeat) || repeat < 1) throw new InvalidArgumentError(`repeat must be an integer of at least 1, got ${repeat}.`);
+  if (!Number.isInteger(repeat) || repeat < 1)
+    throw new InvalidArgumentError(`repeat must be an integer of at least 1, got ${repeat}.`);
   return repeat;
 }
 

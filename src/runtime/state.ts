@@ -37,8 +37,12 @@ export class SessionState {
     let slot = this.#variables.get(op);
     if (!slot) {
       const { shape, dtype } = op.outputs[0];
-      if (!isFullyDefined(shape)) throw new InvalidArgumentError(`The variable '${op.name}' has the shape ${formatShape(shape)}; variables need a full shape.`);
-      if (!dtype.array) throw new UnimplementedError(`The variable '${op.name}' has the dtype ${dtype.base}, which is not supported.`);
+      if (!isFullyDefined(shape))
+        throw new InvalidArgumentError(
+          `The variable '${op.name}' has the shape ${formatShape(shape)}; variables need a full shape.`,
+        );
+      if (!dtype.array)
+        throw new UnimplementedError(`The variable '${op.name}' has the dtype ${dtype.base}, which is not supported.`);
       const bytes = sizeOf(shape) * dtype.size;
       slot = { op, address: this.#heap.allocate(bytes), shape, bytes, initialized: false, dirty: false };
       this.#variables.set(op, slot);
@@ -53,7 +57,9 @@ export class SessionState {
   /** Throws TensorFlow's sentence unless the variable has a value. */
   requireInitialized(op: Operation): void {
     if (!this.#variables.get(op)?.initialized) {
-      throw new FailedPreconditionError(`Attempting to use uninitialized value '${op.name}'. Run globalVariablesInitializer() or restore a checkpoint first.`);
+      throw new FailedPreconditionError(
+        `Attempting to use uninitialized value '${op.name}'. Run globalVariablesInitializer() or restore a checkpoint first.`,
+      );
     }
   }
 
@@ -79,7 +85,9 @@ export class SessionState {
 
   /** Generator states by operation name. */
   generators(): Record<string, number[]> {
-    const result: Record<string, number[]> = Object.fromEntries([...this.#restoredGenerators].map(([name, words]) => [name, [...words]]));
+    const result: Record<string, number[]> = Object.fromEntries(
+      [...this.#restoredGenerators].map(([name, words]) => [name, [...words]]),
+    );
     for (const [op, address] of this.#generators) {
       result[op.name] = Array.from(this.#heap.views.int32.subarray(address / 4, address / 4 + generatorWords));
     }

@@ -4,12 +4,18 @@ import type { Rule } from "../finding.ts";
 export const BN001: Rule = ({ layers, running }) => {
   const forgotten = layers
     .filter((layer) => layer.training.some((op) => running.has(op)))
-    .map((layer) => ({ name: layer.name, missing: [layer.mean.update, layer.variance.update].filter((op) => !running.has(op)) }))
+    .map((layer) => ({
+      name: layer.name,
+      missing: [layer.mean.update, layer.variance.update].filter((op) => !running.has(op)),
+    }))
     .filter((layer) => layer.missing.length > 0);
   if (forgotten.length === 0) return [];
   const ops = forgotten.flatMap((layer) => layer.missing.map((op) => op.name));
   const names = forgotten.map((layer) => `'${layer.name}'`);
-  const layersSay = names.length === 1 ? `layer ${names[0]} normalises` : `layers ${names.slice(0, 4).join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""} normalise`;
+  const layersSay =
+    names.length === 1
+      ? `layer ${names[0]} normalises`
+      : `layers ${names.slice(0, 4).join(", ")}${names.length > 4 ? ` and ${names.length - 4} more` : ""} normalise`;
   const opsSay = `${ops.slice(0, 4).join(", ")}${ops.length > 4 ? ` and ${ops.length - 4} more` : ""}`;
   return [
     {

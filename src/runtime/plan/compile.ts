@@ -1,17 +1,17 @@
 /** From a request to a plan: reach, shapes, order, kernel calls, places. */
-import type { DType, TypedArray } from "../../graph/dtype.ts";
-import { InternalError, InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
-import { Operation, Tensor } from "../../graph/operation.ts";
-import { formatShape, isFullyDefined, sizeOf } from "../../graph/shape.ts";
+import { InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
+import { Tensor, type Operation } from "../../graph/operation.ts";
+import { sizeOf } from "../../graph/shape.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
-import { constantValue, inferShapes } from "../../ops/build.ts";
 import type { KernelContext, KernelExports, KernelName, OpDefinition } from "../../ops/definition.ts";
 import { missingFeed } from "../feeds.ts";
-import { formatBytes, type Heap } from "../heap.ts";
+import type { Heap } from "../heap.ts";
+import { isVariable, PlanBuffers } from "./buffers.ts";
 import { order, type PlanNode } from "./order.ts";
 import { place } from "./place.ts";
-import { Plan, type Buffer, type FetchSource, type Step, type StepGuard, type Storage, type UpdateCounter } from "./plan.ts";
+import { Plan, type Buffer, type FetchSource, type Step, type StepGuard, type UpdateCounter } from "./plan.ts";
 import { notTaken, type Reach } from "./reach.ts";
+import { constantInPlan, exhausted, inferPlanShapes } from "./shapes.ts";
 
 /** Choices that tests make to prove the planner: the results must not depend on them. */
 export interface PlannerOptions {
@@ -46,29 +46,26 @@ export function compile(request: CompileRequest): Plan {
 
 class Compiler {
   readonly #request: CompileRequest;
-  readonly #shapes = new Map<Tensor, readonly number[]>();
-  readonly #buffers = new Map<Tensor, Buffer>();
-  readonly #all: Buffer[] = [];
+  readonly #buffers: PlanBuffers;
   readonly #steps: Step[] = [];
-  readonly #blocks: number[] = [];
   /** How many nodes still to come read the value of a root tensor. */
   readonly #readers = new Map<Tensor, number>();
   /** Values that outlive the steps. */
   readonly #kept = new Set<Tensor>();
   readonly #generators: Operation[] = [];
-  readonly #attributeMemory = { address: 0, used: 0, bytes: 0 };
   #needed = new Set<Tensor>();
   #live = new Set<Operation>();
 
   constructor(request: CompileRequest) {
     this.#request = request;
+    this.#buffers = new PlanBuffers(request);
   }
 
   compile(): Plan {
     try {
       return this.#compile();
     } catch (error) {
-      for (const block of this.#blocks) this.#request.heap.release(block);
+      for (const block of this.#buffers.blocks) this.#request.heap.release(block);
       throw error;
     }
   }
@@ -84,27 +81,32 @@ class Compiler {
       definitionOf,
       isFed: this.#isFed,
       isFetched: (tensor) => fetches.includes(tensor),
-      isVariable: isVariable,
+      isVariable,
     });
-    this.#inferShapes(nodes);
+    this.#buffers.shapes = inferPlanShapes(nodes, this.#request);
     for (const tensor of fetches) if (tensor instanceof Tensor) this.#kept.add(reach.rootOf(tensor));
-    const counted = this.#request.counted.filter(({ update, decay }) => this.#live.has(update) && (this.#isFed(decay) || this.#live.has(decay.op)));
+    const counted = this.#request.counted.filter(
+      ({ update, decay }) => this.#live.has(update) && (this.#isFed(decay) || this.#live.has(decay.op)),
+    );
     for (const { decay } of counted) this.#kept.add(reach.rootOf(decay));
     this.#countReaders(nodes);
 
-    const feeds = [...fedShapes.keys()].map((tensor) => ({ tensor, buffer: this.#bufferOf(tensor) }));
+    const feeds = [...fedShapes.keys()].map((tensor) => ({ tensor, buffer: this.#buffers.of(tensor) }));
     for (const node of nodes) this.#emit(node);
     const sources = fetches.map((fetch) => this.#source(fetch));
     const counters: UpdateCounter[] = counted.map(({ update, decay }) => ({
       update,
-      decay: this.#bufferOf(reach.rootOf(decay)),
+      decay: this.#buffers.of(reach.rootOf(decay)),
       guards: this.#guards(update),
     }));
-    this.#computeLifetimes(feeds.map((feed) => feed.buffer), [
-      ...sources.flatMap((source) => [source.buffer, ...source.guards.map((guard) => guard.predicate)]),
-      ...counters.flatMap((counter) => [counter.decay, ...counter.guards.map((guard) => guard.predicate)]),
-    ]);
-    const arena = this.#all.filter((buffer) => buffer.storage === "arena");
+    this.#computeLifetimes(
+      feeds.map((feed) => feed.buffer),
+      [
+        ...sources.flatMap((source) => [source.buffer, ...source.guards.map((guard) => guard.predicate)]),
+        ...counters.flatMap((counter) => [counter.decay, ...counter.guards.map((guard) => guard.predicate)]),
+      ],
+    );
+    const arena = this.#buffers.all.filter((buffer) => buffer.storage === "arena");
     const arenaBytes = place(arena, this.#request.options.reuse);
     this.#checkBudget(arenaBytes);
     const { reads, writes } = this.#variableUse(nodes);
@@ -112,152 +114,21 @@ class Compiler {
       steps: this.#steps,
       feeds,
       fetches: sources,
-      buffers: this.#all,
+      buffers: this.#buffers.all,
       arenaBytes,
       reads,
       writes,
       generators: this.#generators,
       counters,
       operations: reach.operations,
-      blocks: this.#blocks,
+      blocks: this.#buffers.blocks,
     });
   }
 
   readonly #isFed = (tensor: Tensor): boolean => this.#request.fedShapes.has(tensor);
 
-  // Shapes
-
-  #inferShapes(nodes: readonly PlanNode[]): void {
-    for (const [tensor, shape] of this.#request.fedShapes) this.#shapes.set(tensor, shape);
-    for (const op of nodes.flatMap((node) => node.operations)) {
-      const definition = this.#request.definitionOf(op);
-      const inputs = op.inputs.map((input) => this.#shapes.get(input) ?? input.shape);
-      const node = {
-        op,
-        inputCount: op.inputs.length,
-        inputShape: (i: number) => inputs[i],
-        inputDtype: (i: number) => op.inputs[i].dtype,
-        constant: (i: number) => this.#constant(op.inputs[i]),
-      };
-      const inferred = definition.plan.kind === "merge" ? [this.#mergeShape(op), []] : inferShapes(definition, node, op.name, inputs);
-      op.outputs.forEach((output, i) => {
-        if (this.#isFed(output)) return;
-        let shape = inferred[i];
-        // A placeholder with a default declares less than the default is.
-        if (!isFullyDefined(shape) && definition.plan.kind === "view") shape = inputs[definition.plan.of];
-        if (!isFullyDefined(shape)) {
-          throw new InvalidArgumentError(`The shape of '${output.name}' (op: '${op.type}') is not known before the run: ${formatShape(shape)}. Feed or declare full shapes.`);
-        }
-        this.#checkSize(output, shape);
-        this.#shapes.set(output, shape);
-      });
-    }
-  }
-
-  #mergeShape(op: Operation): readonly number[] {
-    const inputs = this.#request.reach.inputsOf(op);
-    const shapes = inputs.map((input) => this.#shapes.get(input)!);
-    if (shapes.some((shape) => formatShape(shape) !== formatShape(shapes[0]))) {
-      throw new InvalidArgumentError(`The branches of '${op.name}' (op: '${op.type}') give different shapes, ${shapes.map(formatShape).join(" and ")}, and only the run decides which: that is not supported.`);
-    }
-    return shapes[0];
-  }
-
-  #checkSize(tensor: Tensor, shape: readonly number[]): void {
-    const bytes = sizeOf(shape) * tensor.dtype.size;
-    if (bytes > this.#request.maxMemoryBytes) throw this.#exhausted(bytes, { label: tensor.name, shape, dtype: tensor.dtype, bytes });
-  }
-
   #constant(tensor: Tensor): TensorValue | undefined {
-    let at = tensor;
-    while (!this.#isFed(at)) {
-      const known = constantValue(at);
-      if (known) return known;
-      const { plan } = this.#request.definitionOf(at.op);
-      if (plan.kind !== "view") return undefined;
-      at = at.op.inputs[plan.of];
-    }
-    return undefined;
-  }
-
-  #shapeOf(tensor: Tensor): readonly number[] {
-    const shape = this.#shapes.get(tensor);
-    if (!shape) throw new InternalError(`The shape of '${tensor.name}' was asked before it was inferred.`);
-    return shape;
-  }
-
-  // Buffers
-
-  #makeBuffer(storage: Storage, label: string, bytes: number, about: { shape?: readonly number[]; dtype?: DType; offset?: number } = {}): Buffer {
-    const buffer: Buffer = {
-      storage,
-      label,
-      bytes,
-      shape: about.shape ?? [],
-      dtype: about.dtype ?? null,
-      offset: about.offset ?? 0,
-      firstStep: Infinity,
-      lastStep: -Infinity,
-    };
-    this.#all.push(buffer);
-    return buffer;
-  }
-
-  /** The buffer of a tensor: that of its root, made on first use. */
-  #bufferOf(tensor: Tensor): Buffer {
-    const root = this.#request.reach.rootOf(tensor);
-    let buffer = this.#buffers.get(root);
-    if (!buffer) this.#buffers.set(root, (buffer = this.#newBuffer(root)));
-    return buffer;
-  }
-
-  #newBuffer(root: Tensor): Buffer {
-    const shape = this.#shapeOf(root);
-    const bytes = sizeOf(shape) * root.dtype.size;
-    const about = { shape, dtype: root.dtype };
-    if (this.#isFed(root)) return this.#makeBuffer("arena", root.name, bytes, about);
-    if (isVariable(root.op)) {
-      return this.#makeBuffer("variable", root.op.name, bytes, { ...about, offset: this.#request.variableAddress(root.op) });
-    }
-    if (root.op.type === "Const") return this.#constantBuffer(root, bytes);
-    if (root.dtype.array === null) {
-      throw new InvalidArgumentError(`'${root.name}' (op: '${root.op.type}') has the dtype ${root.dtype}, which is not computed here.`);
-    }
-    return this.#makeBuffer("arena", root.name, bytes, about);
-  }
-
-  #constantBuffer(tensor: Tensor, bytes: number): Buffer {
-    const value = tensor.op.tensor("value");
-    if (!tensor.dtype.array) throw new InvalidArgumentError(`'${tensor.name}' (op: 'Const') has the dtype ${tensor.dtype}, which is not computed here.`);
-    const address = this.#allocate(bytes);
-    const at = address / tensor.dtype.size;
-    const view = this.#request.heap.view(tensor.dtype) as Float32Array;
-    const data = value.data as TypedArray as Float32Array;
-    const size = sizeOf(value.shape);
-    view.set(data.length > size ? data.subarray(0, size) : data, at);
-    if (data.length < size) view.fill(data[data.length - 1], at + data.length, at + size);
-    return this.#makeBuffer("constant", tensor.name, bytes, { shape: value.shape, dtype: tensor.dtype, offset: address });
-  }
-
-  #allocate(bytes: number): number {
-    const address = this.#request.heap.allocate(bytes);
-    this.#blocks.push(address);
-    return address;
-  }
-
-  /** Attribute blocks are small: they share blocks of the heap. */
-  #attributes(words: readonly number[]): number {
-    const memory = this.#attributeMemory;
-    const bytes = Math.ceil((words.length * 4) / 16) * 16;
-    if (memory.used + bytes > memory.bytes) {
-      memory.bytes = Math.max(4096, bytes);
-      memory.address = this.#allocate(memory.bytes);
-      memory.used = 0;
-    }
-    const address = memory.address + memory.used;
-    memory.used += bytes;
-    this.#request.heap.views.int32.set(words, address / 4);
-    return address;
+    return constantInPlan(tensor, this.#request);
   }
 
   // Steps
@@ -288,10 +159,17 @@ class Compiler {
   }
 
   #guards(op: Operation): StepGuard[] {
-    return this.#request.reach.guardsOf(op).map(({ predicate, value }) => ({ predicate: this.#bufferOf(predicate), value }));
+    return this.#request.reach
+      .guardsOf(op)
+      .map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
   }
 
-  #call(kernel: KernelName, operations: readonly Operation[], args: readonly (Buffer | number)[], guards: readonly StepGuard[]): void {
+  #call(
+    kernel: KernelName,
+    operations: readonly Operation[],
+    args: readonly (Buffer | number)[],
+    guards: readonly StepGuard[],
+  ): void {
     this.#steps.push({ kernel, operations, args, guards, frees: [] });
   }
 
@@ -311,10 +189,19 @@ class Compiler {
     for (const [variable, updates] of node.snapshots) {
       const [ref] = variable.outputs;
       const writing = new Set([...updates].map((update) => update.last));
-      const buffer = this.#bufferOf(ref);
-      const copy = this.#makeBuffer("arena", `snapshot of ${variable.name}`, buffer.bytes, { shape: buffer.shape, dtype: ref.dtype });
+      const buffer = this.#buffers.of(ref);
+      const copy = this.#buffers.make("arena", `snapshot of ${variable.name}`, buffer.bytes, {
+        shape: buffer.shape,
+        dtype: ref.dtype,
+      });
       const firstWrite = this.#steps.findIndex((step) => step.operations.some((op) => writing.has(op)));
-      const step: Step = { kernel: "copyBytes", operations: [variable], args: [copy, buffer, buffer.bytes], guards: [], frees: [] };
+      const step: Step = {
+        kernel: "copyBytes",
+        operations: [variable],
+        args: [copy, buffer, buffer.bytes],
+        guards: [],
+        frees: [],
+      };
       this.#steps.splice(firstWrite < 0 ? this.#steps.length : firstWrite, 0, step);
       snapshots.set(ref, copy);
     }
@@ -323,13 +210,13 @@ class Compiler {
 
   #emitMerge(op: Operation, snapshots: ReadonlyMap<Tensor, Buffer>): void {
     const { reach } = this.#request;
-    const output = this.#bufferOf(op.outputs[0]);
-    const index = this.#needed.has(op.outputs[1]) ? this.#bufferOf(op.outputs[1]) : null;
+    const output = this.#buffers.of(op.outputs[0]);
+    const index = this.#needed.has(op.outputs[1]) ? this.#buffers.of(op.outputs[1]) : null;
     op.inputs.forEach((input, i) => {
       const condition = reach.conditionOf(input);
       if (condition === null) return;
-      const guards = condition.map(({ predicate, value }) => ({ predicate: this.#bufferOf(predicate), value }));
-      const from = snapshots.get(reach.rootOf(input)) ?? this.#bufferOf(input);
+      const guards = condition.map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
+      const from = snapshots.get(reach.rootOf(input)) ?? this.#buffers.of(input);
       this.#call("copyBytes", [op], [output, from, output.bytes], guards);
       if (index) this.#call("fillInt32", [op], [index, i, 1], guards);
     });
@@ -340,31 +227,37 @@ class Compiler {
     const { last } = node;
     const guards = this.#guards(op);
     const { reach, kernels } = this.#request;
-    const bufferOf = (tensor: Tensor): Buffer => snapshots.get(reach.rootOf(tensor)) ?? this.#bufferOf(tensor);
+    const bufferOf = (tensor: Tensor): Buffer => snapshots.get(reach.rootOf(tensor)) ?? this.#buffers.of(tensor);
     return {
       op,
       absorbed: node.operations.slice(1),
-      inputShape: (i) => this.#shapeOf(op.inputs[i]),
+      inputShape: (i) => this.#buffers.shapeOf(op.inputs[i]),
       inputDtype: (i) => op.inputs[i].dtype.base,
-      outputShape: (i) => this.#shapeOf(last.outputs[i]),
+      outputShape: (i) => this.#buffers.shapeOf(last.outputs[i]),
       isNeeded: (i) => this.#needed.has(last.outputs[i]),
       constant: (i) => {
         const value = this.#constant(op.inputs[i]);
-        if (!value) throw new InvalidArgumentError(`Input ${i} of '${op.name}' (op: '${op.type}') must be a constant, '${op.inputs[i].name}' is computed in the run.`);
+        if (!value)
+          throw new InvalidArgumentError(
+            `Input ${i} of '${op.name}' (op: '${op.type}') must be a constant, '${op.inputs[i].name}' is computed in the run.`,
+          );
         return value;
       },
-      input: (i) => (definition.updates?.ref === i ? this.#bufferOf(op.inputs[i]) : bufferOf(op.inputs[i])),
+      input: (i) => (definition.updates?.ref === i ? this.#buffers.of(op.inputs[i]) : bufferOf(op.inputs[i])),
       tensor: (of, i) => bufferOf(of.inputs[i]),
       output: (i) => this.#output(node, i),
-      scratch: (bytes) => this.#makeBuffer("arena", `scratch of ${op.name}`, bytes),
+      scratch: (bytes) => this.#buffers.make("arena", `scratch of ${op.name}`, bytes),
       generator: () => {
         this.#generators.push(op);
-        return this.#makeBuffer("generator", `generator of ${op.name}`, 24, { offset: this.#request.generatorAddress(op) });
+        return this.#buffers.make("generator", `generator of ${op.name}`, 24, {
+          offset: this.#request.generatorAddress(op),
+        });
       },
-      attributes: (words) => this.#attributes(words),
+      attributes: (words) => this.#buffers.attributes(words),
       query: (kernel, ...args) => {
         const bytes = (kernels[kernel] as (...sizes: number[]) => number)(...args);
-        if (bytes < 0) throw new ResourceExhaustedError(`'${op.name}' (op: '${op.type}') needs more scratch memory than 2 GiB.`);
+        if (bytes < 0)
+          throw new ResourceExhaustedError(`'${op.name}' (op: '${op.type}') needs more scratch memory than 2 GiB.`);
         return bytes;
       },
       call: (kernel, ...args) => this.#call(kernel, node.operations, args as (Buffer | number)[], guards),
@@ -375,28 +268,32 @@ class Compiler {
   #output(node: PlanNode, index: number): Buffer {
     const { reach, definitionOf, options } = this.#request;
     const output = node.last.outputs[index];
-    const known = this.#buffers.get(output);
+    const known = this.#buffers.known(output);
     if (known) return known;
     const { plan } = definitionOf(node.operations[0]);
     const candidates = plan.kind === "kernel" && index === 0 && options.inPlace ? (plan.inPlace ?? []) : [];
     for (const i of candidates) {
       const root = reach.rootOf(node.operations[0].inputs[i]);
-      const buffer = this.#buffers.get(root);
-      const free = buffer?.storage === "arena" && !this.#kept.has(root) && this.#readers.get(root) === 1 && !node.snapshots.has(root.op);
-      if (free && buffer.bytes === sizeOf(this.#shapeOf(output)) * output.dtype.size) {
-        this.#buffers.set(output, buffer);
+      const buffer = this.#buffers.known(root);
+      const free =
+        buffer?.storage === "arena" &&
+        !this.#kept.has(root) &&
+        this.#readers.get(root) === 1 &&
+        !node.snapshots.has(root.op);
+      if (free && buffer.bytes === sizeOf(this.#buffers.shapeOf(output)) * output.dtype.size) {
+        this.#buffers.share(output, buffer);
         return buffer;
       }
     }
-    return this.#bufferOf(output);
+    return this.#buffers.of(output);
   }
 
   #source(fetch: Tensor | Operation): FetchSource {
     if (!(fetch instanceof Tensor)) return { fetch, buffer: null, shape: [], guards: [] };
     const condition = this.#request.reach.conditionOf(fetch);
     if (condition === null) throw notTaken(fetch);
-    const guards = condition.map(({ predicate, value }) => ({ predicate: this.#bufferOf(predicate), value }));
-    return { fetch, buffer: this.#bufferOf(fetch), shape: this.#shapeOf(fetch), guards };
+    const guards = condition.map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
+    return { fetch, buffer: this.#buffers.of(fetch), shape: this.#buffers.shapeOf(fetch), guards };
   }
 
   // Memory
@@ -413,22 +310,16 @@ class Compiler {
     });
     for (const buffer of atEnd) if (buffer) use(buffer, this.#steps.length);
     this.#steps.forEach((step, i) => {
-      step.frees = this.#all.filter((buffer) => buffer.storage === "arena" && buffer.lastStep === i);
+      step.frees = this.#buffers.all.filter((buffer) => buffer.storage === "arena" && buffer.lastStep === i);
     });
   }
 
   #checkBudget(arenaBytes: number): void {
     const total = this.#request.persistentBytes() + arenaBytes;
-    if (total <= this.#request.maxMemoryBytes) return;
-    const largest = this.#all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-    throw this.#exhausted(total, largest);
-  }
-
-  #exhausted(bytes: number, largest: { label: string; shape: readonly number[]; dtype: DType | null; bytes: number }): ResourceExhaustedError {
-    const what = largest.dtype ? `'${largest.label}' [${largest.shape.join(",")}] ${largest.dtype.base}` : largest.label;
-    return new ResourceExhaustedError(
-      `This step needs ${formatBytes(bytes)} of tensor memory, the limit is ${formatBytes(this.#request.maxMemoryBytes)} (largest: ${what}, ${formatBytes(largest.bytes)}). Feed a smaller batch or raise maxMemoryBytes.`,
-    );
+    const { maxMemoryBytes } = this.#request;
+    if (total <= maxMemoryBytes) return;
+    const largest = this.#buffers.all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+    throw exhausted(total, maxMemoryBytes, largest);
   }
 
   /** Variables read before the plan itself assigns them, and those it assigns. */
@@ -459,8 +350,3 @@ class Compiler {
     return { reads: [...reads], writes: [...writes] };
   }
 }
-
-function isVariable(op: Operation): boolean {
-  return op.type === "VariableV2";
-}
-

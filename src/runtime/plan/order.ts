@@ -27,7 +27,9 @@ export interface OrderRequest {
 
 export function order(request: OrderRequest): PlanNode[] {
   const nodes = fuse(request);
-  const nodeOf = new Map<Operation, PlanNode>(nodes.flatMap((node) => node.operations.map((op) => [op, node] as const)));
+  const nodeOf = new Map<Operation, PlanNode>(
+    nodes.flatMap((node) => node.operations.map((op) => [op, node] as const)),
+  );
   const successors = new Map<PlanNode, Set<PlanNode>>(nodes.map((node) => [node, new Set()]));
   for (const node of nodes) {
     for (const before of predecessors(node, request, nodeOf)) successors.get(before)!.add(node);
@@ -46,7 +48,9 @@ function fuse({ reach, definitionOf, isFed, isFetched }: OrderRequest): PlanNode
     if (plan.kind !== "kernel" || !plan.absorbs) return null;
     const output = op.outputs[0];
     if (isFed(output) || isFetched(output) || controls.has(op)) return null;
-    const consumers = output.consumers.filter((consumer) => live.has(consumer) && reach.inputsOf(consumer).includes(output));
+    const consumers = output.consumers.filter(
+      (consumer) => live.has(consumer) && reach.inputsOf(consumer).includes(output),
+    );
     if (consumers.length !== 1) return null;
     const [consumer] = consumers;
     const uses = consumer.inputs.flatMap((input, i) => (input === output ? [i] : []));
@@ -70,9 +74,15 @@ function fuse({ reach, definitionOf, isFed, isFetched }: OrderRequest): PlanNode
 
 function predecessors(node: PlanNode, request: OrderRequest, nodeOf: ReadonlyMap<Operation, PlanNode>): PlanNode[] {
   const ops = node.operations.flatMap((op) => [
-    ...request.reach.inputsOf(op).filter((input) => !request.isFed(input)).map((input) => input.op),
+    ...request.reach
+      .inputsOf(op)
+      .filter((input) => !request.isFed(input))
+      .map((input) => input.op),
     ...op.controlInputs,
-    ...request.reach.guardsOf(op).filter((guard) => !request.isFed(guard.predicate)).map((guard) => guard.predicate.op),
+    ...request.reach
+      .guardsOf(op)
+      .filter((guard) => !request.isFed(guard.predicate))
+      .map((guard) => guard.predicate.op),
   ]);
   return [...new Set(ops.map((op) => nodeOf.get(op)!))].filter((before) => before !== node);
 }
@@ -83,7 +93,11 @@ interface VariableEdges {
   readonly variableOf: Map<PlanNode, Map<PlanNode, Operation>>;
 }
 
-function variableEdges(nodes: readonly PlanNode[], successors: ReadonlyMap<PlanNode, ReadonlySet<PlanNode>>, request: OrderRequest): VariableEdges {
+function variableEdges(
+  nodes: readonly PlanNode[],
+  successors: ReadonlyMap<PlanNode, ReadonlySet<PlanNode>>,
+  request: OrderRequest,
+): VariableEdges {
   const { reach, definitionOf, isVariable } = request;
   const writers = new Map<Operation, PlanNode[]>();
   const readers = new Map<Operation, PlanNode[]>();
@@ -139,7 +153,11 @@ function descendants(start: PlanNode, successors: ReadonlyMap<PlanNode, Readonly
 }
 
 /** Kahn's algorithm, in order of creation among what is ready. */
-function schedule(nodes: readonly PlanNode[], successors: Map<PlanNode, Set<PlanNode>>, added: VariableEdges): PlanNode[] {
+function schedule(
+  nodes: readonly PlanNode[],
+  successors: Map<PlanNode, Set<PlanNode>>,
+  added: VariableEdges,
+): PlanNode[] {
   const waiting = new Map<PlanNode, number>(nodes.map((node) => [node, 0]));
   for (const next of successors.values()) for (const node of next) waiting.set(node, waiting.get(node)! + 1);
   const ready = new ReadyQueue();
@@ -158,12 +176,15 @@ function schedule(nodes: readonly PlanNode[], successors: Map<PlanNode, Set<Plan
     }
     if (waiting.size === 0) return result;
     // Only reader → update edges can close a cycle: one reader is given a snapshot and need not come first.
-    const stuck = [...added.variableOf].find(([reader, updates]) => waiting.has(reader) && [...updates.keys()].some((update) => waiting.has(update)));
-    if (!stuck) throw new InternalError(`The order of the plan has a cycle around '${[...waiting.keys()][0].last.name}'.`);
+    const stuck = [...added.variableOf].find(
+      ([reader, updates]) => waiting.has(reader) && [...updates.keys()].some((update) => waiting.has(update)),
+    );
+    if (!stuck)
+      throw new InternalError(`The order of the plan has a cycle around '${[...waiting.keys()][0].last.name}'.`);
     const [reader, updates] = stuck;
     const [, variable] = [...updates].find(([node]) => waiting.has(node))!;
     const late = new Set<PlanNode>();
-    for (const [update, of] of [...updates]) {
+    for (const [update, of] of updates) {
       if (of !== variable || !waiting.has(update)) continue;
       updates.delete(update);
       successors.get(reader)!.delete(update);
@@ -195,7 +216,7 @@ class ReadyQueue {
     const end = heap.pop();
     if (!top || !end || heap.length === 0) return top;
     heap[0] = end;
-    for (let i = 0; ; ) {
+    for (let i = 0; ;) {
       let small = 2 * i + 1;
       if (small >= heap.length) break;
       if (small + 1 < heap.length && heap[small + 1].last.id < heap[small].last.id) small++;

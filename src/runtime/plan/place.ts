@@ -16,7 +16,11 @@ export function place(buffers: readonly Placeable[], reuse = true): number {
   const placed: Placeable[] = [];
   const largestFirst = [...buffers].sort((a, b) => b.bytes - a.bytes || a.firstStep - b.firstStep);
   for (const buffer of largestFirst) {
-    const neighbours = (reuse ? placed.filter((other) => other.firstStep <= buffer.lastStep && buffer.firstStep <= other.lastStep) : placed)
+    const neighbours = (
+      reuse
+        ? placed.filter((other) => other.firstStep <= buffer.lastStep && buffer.firstStep <= other.lastStep)
+        : placed
+    )
       .slice()
       .sort((a, b) => a.offset - b.offset);
     let offset = 0;

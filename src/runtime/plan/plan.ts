@@ -108,7 +108,17 @@ export class Plan {
     ];
     const outside = buffers.filter((buffer) => buffer.storage === "variable");
     if (outside.length) {
-      lines.push("", "Variables", ...table(outside.map((buffer) => [buffer.label, `[${buffer.shape.join(",")}] ${buffer.dtype!.base}`, formatBytes(buffer.bytes)])));
+      lines.push(
+        "",
+        "Variables",
+        ...table(
+          outside.map((buffer) => [
+            buffer.label,
+            `[${buffer.shape.join(",")}] ${buffer.dtype!.base}`,
+            formatBytes(buffer.bytes),
+          ]),
+        ),
+      );
     }
     return `${lines.join("\n")}\n`;
   }

@@ -3,7 +3,7 @@
  * (TensorFlow's pruning, and the deadness of Switch and Merge).
  */
 import { InvalidArgumentError, UnimplementedError } from "../../graph/errors.ts";
-import { Operation, Tensor } from "../../graph/operation.ts";
+import { Tensor, type Operation } from "../../graph/operation.ts";
 import { elementAt } from "../../graph/tensorValue.ts";
 import { constantValue } from "../../ops/build.ts";
 import type { OpDefinition } from "../../ops/definition.ts";
@@ -43,13 +43,15 @@ export function reach(request: Request): Reach {
   const { isFed, definitionOf } = request;
   const decidingFeeds = new Set<Tensor>();
   const predicateOf = memoize((tensor: Tensor) => decide(tensor, request, decidingFeeds));
-  const fetchedOps = request.fetches.map((fetch) => (fetch instanceof Tensor ? (isFed(fetch) ? null : fetch.op) : fetch));
+  const fetchedOps = request.fetches.map((fetch) =>
+    fetch instanceof Tensor ? (isFed(fetch) ? null : fetch.op) : fetch,
+  );
 
   // First everything that could be needed, in an order where inputs come first; then what is alive, forward.
-  const candidates = closure(fetchedOps.filter((op) => op !== null), (op) => [
-    ...op.inputs.filter((input) => !isFed(input)).map((input) => input.op),
-    ...op.controlInputs,
-  ]);
+  const candidates = closure(
+    fetchedOps.filter((op) => op !== null),
+    (op) => [...op.inputs.filter((input) => !isFed(input)).map((input) => input.op), ...op.controlInputs],
+  );
   const conditions = new Map<Tensor, Condition>();
   const opConditions = new Map<Operation, Condition>();
   const chosen = new Map<Operation, number>();
@@ -109,11 +111,16 @@ export function reach(request: Request): Reach {
     if (condition === null) throw notTaken(fetch);
   });
 
-  const needed = closure(fetchedOps.filter((op) => op !== null), (op) => [
-    ...inputsOf(op).filter((input) => !isFed(input)).map((input) => input.op),
-    ...op.controlInputs,
-    ...(opConditions.get(op) ?? []).filter((guard) => !isFed(guard.predicate)).map((guard) => guard.predicate.op),
-  ]);
+  const needed = closure(
+    fetchedOps.filter((op) => op !== null),
+    (op) => [
+      ...inputsOf(op)
+        .filter((input) => !isFed(input))
+        .map((input) => input.op),
+      ...op.controlInputs,
+      ...(opConditions.get(op) ?? []).filter((guard) => !isFed(guard.predicate)).map((guard) => guard.predicate.op),
+    ],
+  );
   const operations = [...needed].sort((a, b) => a.id - b.id);
   for (const op of operations) {
     const { plan } = definitionOf(op);
@@ -173,7 +180,9 @@ function conjunction(conditions: readonly Condition[]): Condition {
 /** What holds whichever alternative does: for two branches of one predicate, whatever surrounds them. */
 function either(alternatives: readonly (readonly Guard[])[]): readonly Guard[] {
   return alternatives[0].filter((guard) =>
-    alternatives.every((other) => other.some((item) => item.predicate === guard.predicate && item.value === guard.value)),
+    alternatives.every((other) =>
+      other.some((item) => item.predicate === guard.predicate && item.value === guard.value),
+    ),
   );
 }
 
@@ -216,7 +225,9 @@ function topological(ops: ReadonlySet<Operation>, { isFed, definitionOf }: Reque
           const { plan } = definitionOf(op);
           if (plan.kind === "refused") throw refusal(op, plan.why);
         }
-        throw new InvalidArgumentError(`The graph has a cycle: ${cycle.map((op) => `'${op.name}'`).join(" needs ")} needs '${next.name}'.`);
+        throw new InvalidArgumentError(
+          `The graph has a cycle: ${cycle.map((op) => `'${op.name}'`).join(" needs ")} needs '${next.name}'.`,
+        );
       } else if (!state.has(next)) enter(next);
     }
   }

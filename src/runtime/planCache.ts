@@ -1,0 +1,158 @@
+/** The plans of a session: compiled once for each kind of run, kept by least recent use, sharing one arena. */
+import type { BatchNormLayer } from "../graph/batchNormLayers.ts";
+import { Tensor, type Operation } from "../graph/operation.ts";
+import type { KernelExports, OpDefinition } from "../ops/definition.ts";
+import { registry } from "../ops/registry.ts";
+import { scalarOf, type Feed } from "./feeds.ts";
+import type { Heap } from "./heap.ts";
+import type { MemoryLedger } from "./host.ts";
+import { compile, type PlannerOptions } from "./plan/compile.ts";
+import { Executor } from "./plan/execute.ts";
+import type { Plan } from "./plan/plan.ts";
+import { reach, type Reach } from "./plan/reach.ts";
+import type { SessionState } from "./state.ts";
+
+/** How many plans are kept. */
+const maxPlans = 32;
+
+export interface CachedPlan {
+  readonly plan: Plan;
+  readonly executor: Executor;
+}
+
+export interface PlanCacheOptions {
+  readonly heap: Heap;
+  readonly kernels: KernelExports;
+  readonly ledger: MemoryLedger;
+  readonly state: SessionState;
+  readonly planner: PlannerOptions & { readonly poison: boolean };
+}
+
+export class PlanCache {
+  readonly #options: PlanCacheOptions;
+  readonly #plans = new Map<string, CachedPlan>();
+  /** Feeds whose value decides a Switch, by fetches and feeds. */
+  readonly #deciding = new Map<string, Set<Tensor>>();
+  readonly #arena = { address: 0, bytes: 0 };
+
+  constructor(options: PlanCacheOptions) {
+    this.#options = options;
+  }
+
+  get arenaBytes(): number {
+    return this.#arena.bytes;
+  }
+
+  /** The plan of a run; `reached` only where it had to be compiled. */
+  get(
+    items: readonly (Tensor | Operation)[],
+    feeds: readonly Feed[],
+    layers: readonly BatchNormLayer[],
+  ): { cached: CachedPlan; reached: Reach | null } {
+    const kind = `${items.map(idOf).join()};${feeds.map((feed) => idOf(feed.tensor)).join()}`;
+    const key = this.#key(kind, feeds);
+    const known = this.#plans.get(key);
+    if (known) {
+      this.#plans.delete(key);
+      this.#plans.set(key, known);
+      return { cached: known, reached: null };
+    }
+    const reached = reachOf(items, feeds);
+    let deciding = this.#deciding.get(kind);
+    if (!deciding) this.#deciding.set(kind, (deciding = new Set()));
+    for (const tensor of reached.decidingFeeds) deciding.add(tensor);
+    const cached = this.#compile(reached, items, feeds, layers);
+    this.#plans.set(this.#key(kind, feeds), cached);
+    this.#evict();
+    return { cached, reached };
+  }
+
+  /** Gives a plan the arena, a larger one if it needs that. */
+  bind({ plan, executor }: CachedPlan): void {
+    const { heap } = this.#options;
+    if (plan.parts.arenaBytes > this.#arena.bytes) {
+      if (this.#arena.bytes) heap.release(this.#arena.address);
+      this.#arena.bytes = 0;
+      this.#arena.address = heap.allocate(plan.parts.arenaBytes);
+      this.#arena.bytes = plan.parts.arenaBytes;
+    }
+    executor.bind(this.#arena.address);
+  }
+
+  clear(): void {
+    this.#plans.clear();
+  }
+
+  #key(kind: string, feeds: readonly Feed[]): string {
+    const deciding = this.#deciding.get(kind);
+    const parts = feeds.map(({ tensor, shape }, i) => {
+      const dimensions = shape.join("x");
+      return deciding?.has(tensor) ? `${dimensions}=${scalarOf(feeds[i])}` : dimensions;
+    });
+    return `${kind};${parts.join()}`;
+  }
+
+  #compile(
+    reached: Reach,
+    items: readonly (Tensor | Operation)[],
+    feeds: readonly Feed[],
+    layers: readonly BatchNormLayer[],
+  ): CachedPlan {
+    const { heap, kernels, ledger, state, planner } = this.#options;
+    const plan = compile({
+      reach: reached,
+      fetches: items,
+      fedShapes: new Map(feeds.map((feed) => [feed.tensor, feed.shape])),
+      definitionOf,
+      heap,
+      kernels,
+      maxMemoryBytes: ledger.limitBytes,
+      persistentBytes: () => heap.usedBytes - this.#arena.bytes + ledger.usedByOthers(heap),
+      variableAddress: (op) => state.variable(op).address,
+      generatorAddress: (op) => state.generatorAddress(op),
+      counted: layers.map((layer) => layer.mean),
+      options: planner,
+    });
+    return { plan, executor: new Executor(plan, heap, kernels, planner.poison) };
+  }
+
+  #evict(): void {
+    for (const [key, { plan }] of this.#plans) {
+      if (this.#plans.size <= maxPlans) return;
+      for (const block of plan.parts.blocks) this.#options.heap.release(block);
+      this.#plans.delete(key);
+    }
+  }
+}
+
+/** What a run needs: see plan/reach.ts. */
+export function reachOf(items: readonly (Tensor | Operation)[], feeds: readonly Feed[]): Reach {
+  const fed = new Map(feeds.map((feed) => [feed.tensor, feed]));
+  return reach({
+    fetches: items,
+    isFed: (tensor) => fed.has(tensor),
+    fedScalar: (tensor) => scalarOf(fed.get(tensor)!),
+    definitionOf,
+  });
+}
+
+function idOf(item: Tensor | Operation): string {
+  return item instanceof Tensor ? `${item.op.id}:${item.index}` : String(item.id);
+}
+
+function definitionOf(op: Operation): OpDefinition {
+  return registry.get(op.type) ?? unknownOp(op.type);
+}
+
+const unknown = new Map<string, OpDefinition>();
+
+/** The definition of a type that is not in the registry: it may stand in a graph, but not run. */
+function unknownOp(type: string): OpDefinition {
+  let definition = unknown.get(type);
+  if (!definition) {
+    const why = `'${type}' is not supported; FEATURES.md lists what is`;
+    definition = { type, outputs: () => [], shape: () => [], plan: { kind: "refused", why } };
+    unknown.set(type, definition);
+  }
+  return definition;
+}
