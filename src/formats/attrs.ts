@@ -136,7 +136,7 @@ function tensorFromMessage(message: TensorProto, where: string): TensorValue | u
         `The constant ${where} has ${content.length} bytes, its shape [${known.join(",")}] of ${dtype} needs ${size * dtype.size}.`,
       );
     }
-    return { dtype, shape: known, data: new dtype.array(content.slice().buffer) };
+    return { dtype, shape: known, data: new dtype.array(new Uint8Array(content).buffer) };
   }
   const values: readonly (number | bigint | boolean)[] = message[field];
   if (values.length > size) {

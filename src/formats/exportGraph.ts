@@ -32,7 +32,7 @@ export function exportGraph(graph: Graph): MetaGraphDefInit {
 }
 
 function nodeDef(op: Operation): NodeDefInit {
-  const inputs = op.inputs.map((input) => (input.index === 0 ? input.op.name : input.name));
+  const inputs = op.inputs.map((input, i) => (input.index === 0 && !op.isRewired(i) ? input.op.name : input.name));
   const attrs: Record<string, Attr> = { ...op.attrs };
   if (!attrs._output_shapes && op.outputs.length)
     attrs._output_shapes = { list: { shape: op.outputs.map((output) => output.shape) } };

@@ -23,6 +23,8 @@ import {
 interface InputRef {
   readonly name: string;
   readonly index: number;
+  /** Written as "name:0", which TensorFlow does for edges that were tied anew. */
+  readonly explicit: boolean;
 }
 
 /** A node on its way into the graph. */
@@ -66,13 +68,13 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
   }
   for (const { node, inputs, controls } of pending.values()) {
     const op = graph.getOperationByName(node.name);
-    for (const { name, index } of inputs) {
+    for (const { name, index, explicit } of inputs) {
       const tensor = graph.getOperationByName(name).outputs[index];
       if (!tensor)
         throw new InvalidArgumentError(
           `Node '${node.name}' takes '${name}:${index}', but '${name}' has ${pending.get(name)!.outputs.length} outputs.`,
         );
-      op.addInput(tensor);
+      op.addInput(tensor, explicit);
     }
     for (const name of controls) op.addControlInput(graph.getOperationByName(name));
   }
@@ -91,8 +93,8 @@ function parseInputs(node: NodeDef): { inputs: InputRef[]; controls: string[] } 
       continue;
     }
     const at = input.lastIndexOf(":");
-    if (at < 0) inputs.push({ name: input, index: 0 });
-    else inputs.push({ name: input.slice(0, at), index: Number(input.slice(at + 1)) });
+    if (at < 0) inputs.push({ name: input, index: 0, explicit: false });
+    else inputs.push({ name: input.slice(0, at), index: Number(input.slice(at + 1)), explicit: true });
   }
   return { inputs, controls };
 }
@@ -152,7 +154,9 @@ function outputsOf(
     return dtypesByOpDef(item, opDefs, references).map((dtype, i) => ({ dtype, shape: told[i] ?? null }));
   }
   const inputOf = (i: number): OutputSpec => {
-    const { name, index } = item.inputs[i];
+    const input = item.inputs[i];
+    if (!input) throw new InvalidArgumentError(`Node '${node.name}' (op: '${node.op}') lacks its input ${i}.`);
+    const { name, index } = input;
     return pending.get(name)!.outputs[index] ?? { dtype: unknownType, shape: null };
   };
   const view: NodeView = {
@@ -160,7 +164,7 @@ function outputsOf(
     inputCount: item.inputs.length,
     inputShape: (i) => inputOf(i).shape,
     inputDtype: (i) => inputOf(i).dtype,
-    constant: (i) => constantBehind(item.inputs[i].name, pending),
+    constant: (i) => (item.inputs[i] ? constantBehind(item.inputs[i].name, pending) : undefined),
   };
   const dtypes = definition.outputs(view);
   const shapes = inferShapes(

@@ -65,6 +65,8 @@ export class Operation {
   readonly device: string;
   readonly outputs: readonly Tensor[];
   readonly #inputs: Tensor[];
+  /** Inputs tied after creation: TensorFlow writes their output index even where it is 0. */
+  readonly #rewired = new Set<number>();
   readonly #controlInputs: Operation[];
   readonly #attrs: Record<string, Attr>;
 
@@ -98,13 +100,19 @@ export class Operation {
     const consumers = this.#inputs[index].consumers;
     consumers.splice(consumers.indexOf(this), 1);
     this.#inputs[index] = tensor;
+    this.#rewired.add(index);
     tensor.consumers.push(this);
   }
 
-  /** Appends a data input: an import closes back edges so, once all nodes exist. */
-  addInput(tensor: Tensor): void {
+  /** Appends a data input: import ties edges when all nodes exist. */
+  addInput(tensor: Tensor, rewired: boolean): void {
+    if (rewired) this.#rewired.add(this.#inputs.length);
     this.#inputs.push(tensor);
     tensor.consumers.push(this);
+  }
+
+  isRewired(index: number): boolean {
+    return this.#rewired.has(index);
   }
 
   addControlInput(op: Operation): void {

@@ -150,7 +150,7 @@ export class Session {
 
   /** The plan of a run, compiled if it is not yet: print it with String(plan). */
   plan(fetches: Fetches, feeds?: Feeds): Plan {
-    return this.#prepare(parseFetches(this.graph, fetches).items, feeds).cached.plan;
+    return this.#planFor(parseFetches(this.graph, fetches).items, feeds).cached.plan;
   }
 
   /** What the doctor finds in such a run. Nothing runs. */
@@ -255,12 +255,20 @@ export class Session {
     items: readonly (Tensor | Operation)[],
     feeds: Feeds | undefined,
   ): { cached: CachedPlan; feeds: readonly Feed[] } {
+    const prepared = this.#planFor(items, feeds);
+    for (const op of prepared.cached.plan.parts.reads) this.#state.requireInitialized(op);
+    this.#plans.bind(prepared.cached);
+    return prepared;
+  }
+
+  #planFor(
+    items: readonly (Tensor | Operation)[],
+    feeds: Feeds | undefined,
+  ): { cached: CachedPlan; feeds: readonly Feed[] } {
     this.#checkOpen();
     const given = parseFeeds(this.graph, feeds);
     const { cached, reached } = this.#plans.get(items, given, this.#batchNormLayers());
     if (reached) for (const finding of this.#examine(reached)) this.#onWarning(finding);
-    for (const op of cached.plan.parts.reads) this.#state.requireInitialized(op);
-    this.#plans.bind(cached);
     return { cached, feeds: given };
   }
 

@@ -6,6 +6,7 @@ import { sizeOf } from "../../graph/shape.ts";
 import type { Heap } from "../heap.ts";
 import type { Buffer, Storage } from "./plan.ts";
 import type { Reach } from "./reach.ts";
+import { exhausted } from "./shapes.ts";
 
 /** Attribute blocks are small: they share blocks of the heap, of this size at least. */
 const attributeBlockBytes = 4096;
@@ -14,6 +15,7 @@ export interface BufferRequest {
   readonly reach: Reach;
   readonly fedShapes: ReadonlyMap<Tensor, readonly number[]>;
   readonly heap: Heap;
+  readonly maxMemoryBytes: number;
   /** Address of a variable, made where it does not exist yet. */
   readonly variableAddress: (op: Operation) => number;
 }
@@ -103,6 +105,8 @@ export class PlanBuffers {
       );
     }
     if (op.type !== "Const") return this.make("arena", root.name, bytes, { shape, dtype });
+    const { maxMemoryBytes } = this.#request;
+    if (bytes > maxMemoryBytes) throw exhausted(bytes, maxMemoryBytes, { label: root.name, shape, dtype, bytes });
     const offset = this.#allocate(bytes);
     this.#writeConstant(root, offset);
     return this.make("constant", root.name, bytes, { shape, dtype, offset });

@@ -17,6 +17,10 @@ export interface ShapeRequest {
   readonly maxMemoryBytes: number;
 }
 
+/** Up to this size a tensor can be planned for, so that the error tells what the whole step needs; beyond it the sizes
+ * that kernels compute would overflow. */
+const plannableBytes = 2 ** 28;
+
 /** The shape of every tensor of the plan. */
 export function inferPlanShapes(nodes: readonly PlanNode[], request: ShapeRequest): Map<Tensor, readonly number[]> {
   const shapes = new Map<Tensor, readonly number[]>(request.fedShapes);
@@ -45,7 +49,7 @@ export function inferPlanShapes(nodes: readonly PlanNode[], request: ShapeReques
         );
       }
       const bytes = sizeOf(shape) * output.dtype.size;
-      if (bytes > request.maxMemoryBytes) {
+      if (bytes > Math.max(request.maxMemoryBytes, plannableBytes)) {
         throw exhausted(bytes, request.maxMemoryBytes, { label: output.name, shape, dtype: output.dtype, bytes });
       }
       shapes.set(output, shape);
