@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 
 /** Runs `mistake`, checks its class and sentence, and that the session is as it was. */
-async function expectMistake(mistake: () => unknown, type: string, message: string | RegExp): Promise<void> {
+async function expectMistake(mistake: () => unknown, type: string, message: unknown): Promise<void> {
   const before = [...session.variables()].map(([name, { data }]) => [name, data] as const);
   const error = await (async () => mistake())().then(
     () => null,
@@ -24,7 +24,7 @@ async function expectMistake(mistake: () => unknown, type: string, message: stri
   );
   expect(error, "the mistake went through").toBeInstanceOf(Error);
   expect(error!.name).toBe(type);
-  expect(error!.message).toEqual(typeof message === "string" ? message : expect.stringMatching(message));
+  expect(error!.message).toEqual(message);
   expect([...session.variables()].map(([name, { data }]) => [name, data] as const)).toEqual(before);
   const net = await session.run(tutorial.net, { "input_node:0": image, "training:0": false });
   expect(Number.isFinite(net.data[0])).toBe(true);
@@ -114,7 +114,7 @@ describe("feeds and fetches", () => {
     await expectMistake(
       () => session.run("net:0", { "x:0": 1 }),
       "NotFoundError",
-      /^Feed argument 'x:0' cannot be interpreted as a Tensor\. /,
+      expect.stringMatching(/^Feed argument 'x:0' cannot be interpreted as a Tensor\. /),
     );
   });
 
@@ -210,9 +210,13 @@ describe("checkpoints", () => {
       ...new TextEncoder().encode(lying),
       ...file.subarray(8 + header),
     ]);
-    await expectMistake(() => session.restore(bytes), "InvalidArgumentError", /'.*'.*129|129/);
-    await expectMistake(() => session.restore(file.subarray(0, 100)), "InvalidArgumentError", /./);
-    await expectMistake(() => session.restore(new Uint8Array(0)), "InvalidArgumentError", /./);
+    await expectMistake(() => session.restore(bytes), "InvalidArgumentError", expect.stringMatching(/'.*'.*129|129/));
+    await expectMistake(
+      () => session.restore(file.subarray(0, 100)),
+      "InvalidArgumentError",
+      expect.stringMatching(/./),
+    );
+    await expectMistake(() => session.restore(new Uint8Array(0)), "InvalidArgumentError", expect.stringMatching(/./));
   });
 
   test("a checkpoint of another graph", async () => {
