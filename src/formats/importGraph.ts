@@ -202,8 +202,8 @@ function dtypesByOpDef(
     const repeat = number && "i" in number ? Number(number.i) : 1;
     return new Array<DType>(repeat).fill(argument.isRef ? dtype.ref : dtype);
   });
-  // An op without a definition has at least the outputs that others take.
-  const count = Math.max(fromDef.length, (references.get(node.name) ?? -1) + 1);
+  // An op without a definition has the outputs that others take, and one at least, so that it can be named in a fetch.
+  const count = Math.max(fromDef.length, (references.get(node.name) ?? -1) + 1, opDefs.has(node.op) ? 0 : 1);
   return Array.from({ length: count }, (_, i) => fromDef[i] ?? unknownType);
 }
 

@@ -146,6 +146,7 @@ describe("import", () => {
     );
     const session = await tf.Session.create({ graph });
     expect((await session.run("y:0")).item()).toBe(-2);
+    await expect(session.run("cell/fft:0")).rejects.toMatchObject({ name: "UnimplementedError" });
     await expect(session.run("cell/fft")).rejects.toThrow(
       "Operation 'cell/fft' (op: 'FFT2D') cannot run: 'FFT2D' is not supported; FEATURES.md lists what is.",
     );

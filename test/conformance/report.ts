@@ -1,0 +1,28 @@
+/** Outcomes as text: a line a family, what failed in full, what is unsupported by operation. */
+import type { Outcome } from "./outcome.ts";
+
+/** The lines of one family. `verbose`: one more a case. */
+export function familyLines(family: string, outcomes: readonly Outcome[], verbose = false): string[] {
+  const lines = [`${family}: ${countsOf(outcomes)}`];
+  const ops = new Set(outcomes.filter(({ status }) => status === "unsupported").flatMap(({ ops }) => ops));
+  if (ops.size > 0) lines.push(`  unsupported ops: ${[...ops].join(", ")}`);
+  for (const { id, status, problems, ops, used } of outcomes) {
+    if (status === "failed") lines.push(`  failed: ${id}`, ...problems.map((problem) => `    ${problem}`));
+    else if (verbose) {
+      lines.push(
+        status === "passed"
+          ? `  passed: ${id}, ${used.toFixed(2)} of the tolerance used`
+          : `  unsupported: ${id} (${ops.join(", ")})`,
+      );
+    }
+  }
+  return lines;
+}
+
+/** "12 passed, 0 failed, 3 unsupported". */
+export function countsOf(outcomes: readonly Outcome[]): string {
+  const statuses = ["passed", "failed", "unsupported"] as const;
+  return statuses
+    .map((status) => `${outcomes.filter((outcome) => outcome.status === status).length} ${status}`)
+    .join(", ");
+}
