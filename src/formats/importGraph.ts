@@ -1,7 +1,7 @@
 /** From a MetaGraphDef to a graph: every node, attribute and collection is kept (tensorflow/python/framework/importer.py). */
 import type { Attr, Attrs } from "../graph/attr.ts";
 import { dtypeFromEnum, unknownType, type DType } from "../graph/dtype.ts";
-import { InvalidArgumentError } from "../graph/errors.ts";
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Operation, type OutputSpec } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
@@ -167,13 +167,20 @@ function outputsOf(
     constant: (i) => (item.inputs[i] ? constantBehind(item.inputs[i].name, pending) : undefined),
   };
   const dtypes = definition.outputs(view);
-  const shapes = inferShapes(
-    definition,
-    view,
-    node.name,
-    item.inputs.map((_, i) => inputOf(i).shape),
-  );
+  const inputShapes = item.inputs.map((_, i) => inputOf(i).shape);
+  const shapes = inferOrTake(told, () => inferShapes(definition, view, node.name, inputShapes));
   return dtypes.map((dtype, i) => ({ dtype, shape: shapes[i] ?? told[i] ?? null }));
+}
+
+/** What our rule says; what the file says of an operation in a form that is not run here (NCHW, groups): only a fetch
+ * refuses that. */
+function inferOrTake(told: readonly Shape[], infer: () => readonly Shape[]): readonly Shape[] {
+  try {
+    return infer();
+  } catch (error) {
+    if (error instanceof UnimplementedError) return told;
+    throw error;
+  }
 }
 
 function constantBehind(name: string, pending: ReadonlyMap<string, PendingNode>): TensorValue | undefined {

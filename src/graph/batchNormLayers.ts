@@ -37,12 +37,10 @@ export function batchNormLayers(graph: Graph): BatchNormLayer[] {
   const layers: BatchNormLayer[] = [];
   for (const mean of updates) {
     if (mean.kind !== "mean") continue;
-    const variance = updates.find(
-      (other) =>
-        other.kind === "variance" &&
-        other.source === mean.source &&
-        scopeOf(other.variable.name) === scopeOf(mean.variable.name),
-    );
+    // Where one batch statistic moves several variables, those of one scope belong together.
+    const partners = updates.filter((other) => other.kind === "variance" && other.source === mean.source);
+    const variance =
+      partners.find((other) => scopeOf(other.variable.name) === scopeOf(mean.variable.name)) ?? partners[0];
     if (!variance) continue;
     layers.push({
       name: scopeOf(mean.variable.name),
@@ -124,6 +122,7 @@ function momentumOf(decay: Tensor): number | null {
   if (at.op.type !== "Sub" || constantOf(behind(at.op.inputs[0])) !== 1) return null;
   const momenta = alternatives(at.op.inputs[1]).map(constantOf);
   const moving = momenta.filter((momentum) => momentum !== 1);
+  if (momenta.length > 0 && moving.length === 0) return 1;
   return moving.length === 1 && moving[0] !== null ? round(moving[0]) : null;
 }
 

@@ -56,7 +56,13 @@ export class Graph {
 
   /** Runs `body` with this graph as the default one. */
   asDefault<T>(body: (graph: Graph) => T): T {
-    return withDefaultGraph(this, () => body(this));
+    const result = withDefaultGraph(this, () => body(this));
+    if (result instanceof Promise) {
+      throw new InvalidArgumentError(
+        "asDefault takes a function that builds at once: after an await the graph is no longer the default one.",
+      );
+    }
+    return result;
   }
 
   // Looking up
@@ -114,12 +120,9 @@ export class Graph {
   /** Runs `body` in a name scope. A name ending in "/" enters that very scope again; "" is the top. `body` gets the
    * scope with its "/", which as an operation's name means exactly that name. */
   nameScope<T>(name: string, body: (scope: string) => T): T {
-    if (
-      name !== "" &&
-      !name.endsWith("/") &&
-      !/^[A-Za-z0-9.][A-Za-z0-9_.\\/-]*$/.test(name) &&
-      this.#scope.nameScope === ""
-    ) {
+    // Inside a scope a name may begin with "_" too.
+    const valid = this.#scope.nameScope === "" ? nodeName : /^[A-Za-z0-9_./-]*$/;
+    if (name !== "" && !name.endsWith("/") && !valid.test(name)) {
       throw new InvalidArgumentError(`'${name}' is not a valid scope name: use letters, digits, '.', '_', '-', '/'.`);
     }
     const full = name === "" ? "" : name.endsWith("/") ? name.slice(0, -1) : this.uniqueName(name);
@@ -184,6 +187,11 @@ export class Graph {
 
   /** Adds an operation with the control inputs, colocation and attributes of the current scopes. */
   createOperation(spec: Omit<OperationSpec, "controlInputs">): Operation {
+    if (!nodeName.test(spec.name)) {
+      throw new InvalidArgumentError(
+        `'${spec.name}' is not a valid node name: use letters, digits, '.', '_', '-', '/'.`,
+      );
+    }
     const inputOps = new Set(spec.inputs.map((input) => input.op));
     for (const input of inputOps) {
       if (input.graph !== this)
@@ -231,9 +239,9 @@ export class Graph {
   nextSeeds(opSeed: number | null): [number, number] {
     let seeds: [number, number];
     if (this.seed === null && opSeed === null) return [0, 0];
-    if (this.seed === null) seeds = [defaultGraphSeed, opSeed!];
-    else seeds = [this.seed, opSeed ?? this.#seededOperations++];
-    return seeds[0] === 0 && seeds[1] === 0 ? [0, 2 ** 31 - 1] : seeds;
+    if (this.seed === null) seeds = [defaultGraphSeed, truncateSeed(opSeed!)];
+    else seeds = [truncateSeed(this.seed), truncateSeed(opSeed ?? this.#seededOperations++)];
+    return seeds[0] === 0 && seeds[1] === 0 ? [0, largestSeed] : seeds;
   }
 
   // Collections
@@ -258,6 +266,16 @@ export class Graph {
 
 /** TensorFlow's DEFAULT_GRAPH_SEED: what an operation's own seed is paired with where the graph has none. */
 const defaultGraphSeed = 87654321;
+
+const largestSeed = 2 ** 31 - 1;
+
+/** Python's `seed % (2**31 - 1)`, never negative (tensorflow/python/framework/random_seed.py). */
+function truncateSeed(seed: number): number {
+  return ((seed % largestSeed) + largestSeed) % largestSeed;
+}
+
+/** What TensorFlow accepts as the name of a node. */
+const nodeName = /^[A-Za-z0-9.][A-Za-z0-9_./-]*$/;
 
 let defaultGraph: Graph = new Graph();
 

@@ -1,6 +1,7 @@
 /** The default graph's scopes, seeds and collections as functions: tf.nameScope, tf.controlDependencies, … */
 import { getDefaultGraph } from "./graph.ts";
 import { Operation, Tensor } from "./operation.ts";
+import { Variable } from "./variable.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** Runs `body` with its operations' names under `name/`. */
@@ -9,11 +10,10 @@ export function nameScope<T>(name: string, body: (scope: string) => T): T {
 }
 
 /** Operations created in `body` (and only those) run after `inputs`. `null` drops all control dependencies. */
-export function controlDependencies<T>(inputs: readonly unknown[] | null, body: () => T): T {
-  const graph =
-    inputs?.find((input): input is Operation | Tensor => input instanceof Operation || input instanceof Tensor)
-      ?.graph ?? getDefaultGraph();
-  return graph.asDefault(() => graph.controlDependencies(inputs as readonly (Operation | Tensor)[] | null, body));
+export function controlDependencies<T>(inputs: readonly (Operation | Tensor | Variable)[] | null, body: () => T): T {
+  const ops = inputs?.map((input) => (input instanceof Variable ? input.ref : input)) ?? null;
+  const graph = ops?.find((op) => op instanceof Operation || op instanceof Tensor)?.graph ?? getDefaultGraph();
+  return graph.asDefault(() => graph.controlDependencies(ops as readonly (Operation | Tensor)[] | null, body));
 }
 
 /** Sets the seed from which the graph's random operations get theirs. */

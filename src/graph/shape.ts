@@ -40,7 +40,9 @@ export function mergeShapes(a: Shape, b: Shape): Shape {
   return a.map((size, i) => {
     const other = b[i];
     if (size !== null && other !== null && size !== other) {
-      throw new InvalidArgumentError(`Dimensions must be equal, but are ${size} and ${other}`);
+      throw new InvalidArgumentError(
+        `Dimension ${i} in both shapes must be equal, but are ${size} and ${other}. Shapes are ${formatShape(a)} and ${formatShape(b)}.`,
+      );
     }
     return size ?? other;
   });

@@ -1,5 +1,5 @@
 /** Tensor values on the host: what is fed, fetched, and held by Const operations. */
-import { bool, dtypeFromName, float32, int32, type DType, type DTypeName, type TypedArray } from "./dtype.ts";
+import { bool, dtypeFromName, float32, int32, int64, type DType, type DTypeName, type TypedArray } from "./dtype.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { sizeOf } from "./shape.ts";
 
@@ -65,12 +65,12 @@ export function nestedShape(value: Nested, what: string): number[] {
     if (at.length === 0) break;
   }
   const check = (at: Nested, axis: number): void => {
-    if (Array.isArray(at)) {
-      if (axis >= shape.length || at.length !== shape[axis]) {
+    if (Array.isArray(at) && axis < shape.length) {
+      if (at.length !== shape[axis]) {
         throw new InvalidArgumentError(`The nested array for ${what} is ragged: its rows differ in length.`);
       }
       for (const item of at) check(item as Nested, axis + 1);
-    } else if (axis !== shape.length) {
+    } else if (Array.isArray(at) || axis !== shape.length) {
       throw new InvalidArgumentError(`The nested array for ${what} is ragged: its rows differ in depth.`);
     }
   };
@@ -84,7 +84,7 @@ export function flattenNested(value: Nested): (number | boolean | bigint)[] {
 }
 
 /** Builds a constant from what a caller wrote. Without a dtype: booleans are bool, whole numbers in plain literals
- * int32, other numbers float32; typed arrays keep their own. */
+ * int32, bigints int64, other numbers float32; typed arrays keep their own. */
 export function toTensorValue(
   value: FeedValue,
   dtype?: DType,
@@ -94,6 +94,7 @@ export function toTensorValue(
   let data: ArrayLike<number | bigint | boolean>;
   let own: readonly number[];
   let natural: DType;
+  let literal = false;
   if (ArrayBuffer.isView(value)) {
     data = value as TypedArray;
     own = [data.length];
@@ -117,27 +118,40 @@ export function toTensorValue(
     own = nestedShape(value, what);
     const flat = flattenNested(value);
     data = flat;
+    literal = true;
     natural = flat.some((item) => typeof item === "boolean")
       ? bool
-      : flat.length > 0 && flat.every((item) => Number.isInteger(item))
-        ? int32
-        : float32;
+      : flat.length > 0 && flat.every((item) => typeof item === "bigint")
+        ? int64
+        : flat.length > 0 && flat.every((item) => Number.isInteger(item))
+          ? int32
+          : float32;
   }
   const type = (dtype ?? natural).base;
   if (!type.array) throw new InvalidArgumentError(`${what} cannot have the dtype ${type.name}.`);
   const array = new type.array(data.length);
   const wide = type.name === "int64";
   for (let i = 0; i < data.length; i++) {
-    (array as { [i: number]: number | bigint })[i] = wide ? BigInt(data[i] as number) : Number(data[i]);
+    const item = data[i];
+    const number = typeof item === "number" || typeof item === "bigint";
+    // A plain literal is judged as strictly as TensorFlow judges Python's: true is no number, 1 is no boolean.
+    const fits = type === bool ? (literal ? !number : number) || typeof item === "boolean" : number;
+    if (!fits || (wide && !Number.isInteger(Number(item)))) throw doesNotFit(item, type, what);
+    (array as { [i: number]: number | bigint })[i] = wide ? BigInt(item) : Number(item);
+    if (!type.isFloating && Number(array[i]) !== Number(item)) throw doesNotFit(item, type, what);
   }
   const wanted = shape ?? own;
   const size = sizeOf(wanted);
-  if (array.length !== size && !(array.length === 1 && size > 1)) {
+  if (array.length !== size && array.length !== 1) {
     throw new InvalidArgumentError(
       `${what} has ${array.length} elements, its shape [${wanted.join(",")}] needs ${size}.`,
     );
   }
-  return { dtype: type, shape: [...wanted], data: array };
+  return { dtype: type, shape: [...wanted], data: size === 0 ? new type.array(0) : array };
+}
+
+function doesNotFit(item: unknown, dtype: DType, what: string): InvalidArgumentError {
+  return new InvalidArgumentError(`Expected ${dtype}, got ${String(item)} of type ${typeof item} for ${what}.`);
 }
 
 /** The dtype a typed array naturally has. */

@@ -10,7 +10,7 @@ import { constant, convertToTensor, opScope, type TensorLike } from "../ops/buil
 import { condMany, constantPredicate, smartCond } from "../ops/controlFlow.ts";
 import { multiply, subtract } from "../ops/elementwise.ts";
 import { onesInitializer, zerosInitializer } from "../ops/initializers.ts";
-import { moments, normalizeAxes } from "../ops/reduce.ts";
+import { moments } from "../ops/reduce.ts";
 import { assignSub } from "../ops/state.ts";
 import { getVariable, type Initializer, type Regularizer } from "../ops/variables.ts";
 import { layerScope } from "./layer.ts";
@@ -62,7 +62,11 @@ export function batchNormalization(inputs: Tensor, options: BatchNormalizationOp
       `layers.batchNormalization needs an input of known rank of at least 2, got ${formatShape(shape)}.`,
     );
   }
-  const [axis] = normalizeAxes([options.axis ?? -1], shape.length);
+  const rank = shape.length;
+  const given = options.axis ?? -1;
+  if (!Number.isInteger(given) || given < -rank || given >= rank)
+    throw new InvalidArgumentError(`layers.batchNormalization: axis must be in [${-rank}, ${rank}), got ${given}.`);
+  const axis = given < 0 ? given + rank : given;
   const channels = shape[axis];
   if (channels === null)
     throw new InvalidArgumentError(
@@ -154,9 +158,9 @@ function fusedLayer(layer: Layer): Tensor {
         );
   if (known === false) return y;
   // With training false the decay becomes 1 − 1: the update ops run and change nothing.
-  const momentum = smartCond<number | Tensor>(
+  const momentum = smartCond<Tensor>(
     training,
-    () => (known === undefined ? constant(layer.momentum, { dtype: inputs.dtype.base }) : layer.momentum),
+    () => constant(layer.momentum, { dtype: inputs.dtype.base }),
     () => constant(1, { dtype: inputs.dtype.base }),
   );
   addUpdate(moveAverage(movingMean, mean, momentum));

@@ -11,7 +11,10 @@ export function layerScope<T>(
   options: { name?: string; reuse?: boolean | "auto" },
   body: () => T,
 ): T {
-  if (options.reuse && !options.name) throw new InvalidArgumentError(`layers.${kind}: reuse needs a name.`);
+  if (options.reuse && !options.name) {
+    const builder = kind.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    throw new InvalidArgumentError(`layers.${builder}: reuse needs a name.`);
+  }
   return input.graph.asDefault(() => {
     const name = options.name ?? uniqueLayerName(kind);
     return variableScope(name, () => body(), { reuse: options.reuse });

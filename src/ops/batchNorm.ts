@@ -27,12 +27,13 @@ function fusedShape(node: NodeView, outputs: number): Shape[] {
   const x = node.inputShape(0);
   const format = node.op.string("data_format", "NHWC");
   if (format !== "NHWC")
-    throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+    throw new UnimplementedError(`data_format '${format}' is not supported, convert the graph to NHWC`);
   if (x !== null && x.length !== 4)
     throw new InvalidArgumentError(`The input must be of rank 4 but is of rank ${x.length}`);
   let channels = x ? x[3] : null;
-  // While training, running statistics may be empty: they are read only for an exponential average factor below 1.
-  const vectors = node.op.bool("is_training", true) ? 3 : 5;
+  // While training, running statistics may be empty: they are read only for an exponential average factor other than 1.
+  const ignoresStatistics = node.op.bool("is_training", true) && node.op.float("exponential_avg_factor", 1) === 1;
+  const vectors = ignoresStatistics ? 3 : 5;
   for (let i = 1; i < vectors; i++) {
     const shape = node.inputShape(i);
     if (shape === null) continue;
@@ -155,8 +156,8 @@ export function batchNormalization(
   return opScope(name, [x, mean, variance, scale, offset], () => {
     let inverse = rsqrt(add(variance, varianceEpsilon));
     if (scale !== null) inverse = multiply(inverse, scale);
-    const shifted = (): Tensor => multiply(mean, inverse);
     const scaled = multiply(x, inverse);
-    return add(scaled, offset === null ? negative(shifted()) : subtract(offset, shifted()));
+    const shift = offset === null ? multiply(negative(mean), inverse) : subtract(offset, multiply(mean, inverse));
+    return add(scaled, shift);
   });
 }

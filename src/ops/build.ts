@@ -2,7 +2,7 @@
 import type { Attrs } from "../graph/attr.ts";
 import { attr } from "../graph/attr.ts";
 import type { DType } from "../graph/dtype.ts";
-import { InvalidArgumentError } from "../graph/errors.ts";
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import { Operation, Tensor } from "../graph/operation.ts";
 import { formatShape, type Shape } from "../graph/shape.ts";
@@ -59,11 +59,11 @@ export function inferShapes(
   try {
     return definition.shape(node);
   } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error;
     const list = shapes.map(formatShape).join(", ");
-    throw new InvalidArgumentError(
-      `${error.message} for '${name}' (op: '${definition.type}') with input shapes: ${list}.`,
-    );
+    const where = ` for '${name}' (op: '${definition.type}') with input shapes: ${list}.`;
+    if (error instanceof InvalidArgumentError) throw new InvalidArgumentError(error.message.replace(/\.$/, "") + where);
+    if (error instanceof UnimplementedError) throw new UnimplementedError(error.message.replace(/\.$/, "") + where);
+    throw error;
   }
 }
 

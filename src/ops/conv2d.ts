@@ -48,7 +48,7 @@ interface Geometry {
 export function convolutionGeometry(op: NodeView["op"]): Geometry {
   const format = op.string("data_format", "NHWC");
   if (format !== "NHWC")
-    throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+    throw new UnimplementedError(`data_format '${format}' is not supported, convert the graph to NHWC`);
   const strides = op.ints("strides");
   const dilations = op.ints("dilations", [1, 1, 1, 1]);
   for (const [name, values] of [
@@ -98,10 +98,13 @@ function conv2dShape(node: NodeView): Shape[] {
   if (x === null) return [[null, null, null, filter?.[3] ?? null]];
   if (filter === null) return [[x[0], null, null, null]];
   if (x[3] !== null && filter[2] !== null && x[3] !== filter[2]) {
+    if (filter[2] !== 0 && x[3] % filter[2] === 0) {
+      throw new UnimplementedError(
+        `Grouped convolution (input depth ${x[3]}, filter depth ${filter[2]}) is not supported`,
+      );
+    }
     throw new InvalidArgumentError(
-      filter[2] !== 0 && x[3] % filter[2] === 0
-        ? `Grouped convolution (input depth ${x[3]}, filter depth ${filter[2]}) is not supported`
-        : `Depth of input (${x[3]}) is not a multiple of input depth of filter (${filter[2]})`,
+      `Depth of input (${x[3]}) is not a multiple of input depth of filter (${filter[2]})`,
     );
   }
   const axis = (i: 0 | 1): number | null => {
@@ -184,7 +187,7 @@ export const BiasAdd: OpDefinition = {
     const [value, bias] = [node.inputShape(0), node.inputShape(1)];
     const format = node.op.string("data_format", "NHWC");
     if (format !== "NHWC")
-      throw new UnimplementedError(`data_format '${format}' is not supported; convert the graph to NHWC.`);
+      throw new UnimplementedError(`data_format '${format}' is not supported, convert the graph to NHWC`);
     if (bias !== null && bias.length !== 1)
       throw new InvalidArgumentError(`The bias must be of rank 1 but is of rank ${bias.length}`);
     if (value === null) return [null];

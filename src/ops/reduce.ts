@@ -48,11 +48,17 @@ function reducedShape(node: NodeView): Shape[] {
 
 /** Axes counted from the front; each may occur once. */
 export function normalizeAxes(axes: readonly number[], rank: number): number[] {
+  const seen = new Set<number>();
   return axes.map((axis) => {
     if (axis < -rank || axis >= rank) {
       throw new InvalidArgumentError(`Invalid reduction dimension ${axis} for input with ${rank} dimension(s)`);
     }
-    return axis < 0 ? axis + rank : axis;
+    const fromFront = axis < 0 ? axis + rank : axis;
+    if (seen.has(fromFront)) {
+      throw new InvalidArgumentError(`Invalid reduction arguments: Axes contains duplicate dimension: ${fromFront}`);
+    }
+    seen.add(fromFront);
+    return fromFront;
   });
 }
 

@@ -1,9 +1,9 @@
 /** Reference variables and their updates: VariableV2, Assign, AssignAdd, AssignSub (tensorflow/core/ops/state_ops.cc). */
 import { attr } from "../graph/attr.ts";
 import type { DType } from "../graph/dtype.ts";
-import { InvalidArgumentError } from "../graph/errors.ts";
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
-import { mergeShapes, sizeOf, type Shape } from "../graph/shape.ts";
+import { formatShape, mergeShapes, sameShape, sizeOf, type Shape } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import type { KernelContext, OpDefinition } from "./definition.ts";
@@ -25,6 +25,12 @@ export const Assign: OpDefinition = {
   plan: {
     kind: "kernel",
     emit(k) {
+      const [shape, given] = [k.inputShape(0), k.inputShape(1)];
+      if (!sameShape(shape, given)) {
+        throw new UnimplementedError(
+          `'${k.op.name}' (op: 'Assign') cannot give a variable of shape ${formatShape(shape)} a value of shape ${formatShape(given)}: variables keep their shape.`,
+        );
+      }
       k.call("copyBytes", k.input(0), k.input(1), sizeOf(k.inputShape(1)) * k.inputDtype(1).size);
     },
   },
@@ -52,7 +58,7 @@ export const AssignSub: OpDefinition = accumulating("AssignSub", { float32: "ass
 function emitAccumulate(k: KernelContext, kernels: Readonly<Record<string, UpdateKernel>>): void {
   const kernel = kernels[k.inputDtype(1).name];
   if (!kernel) {
-    throw new InvalidArgumentError(
+    throw new UnimplementedError(
       `'${k.op.name}' (op: '${k.op.type}') is not supported for ${k.inputDtype(1).name}; supported: ${Object.keys(kernels).join(", ")}.`,
     );
   }

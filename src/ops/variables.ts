@@ -5,7 +5,7 @@ import { float32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import type { Operation, Tensor } from "../graph/operation.ts";
-import { isFullyDefined, type Shape } from "../graph/shape.ts";
+import { formatShape, isCompatible, isFullyDefined, type Shape } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, type TensorLike } from "./build.ts";
 import { group, identity } from "./identity.ts";
@@ -27,24 +27,18 @@ export interface VariableOptions {
   collections?: readonly string[];
 }
 
-/** The variable's operations, named as TensorFlow names them: <name>, <name>/Assign, <name>/read, <name>/Initializer/…
- * Made outside of control dependencies and `cond` branches, since a variable exists once. */
+/** The variable's operations, named as TensorFlow names them: <name>, <name>/Assign, <name>/read, and before them what
+ * `make` adds. Made outside of control dependencies and `cond` branches, since a variable exists once.
+ * @param make gives the first value and the reference, for the scope's name */
 function makeVariable(
   graph: Graph,
   name: string,
-  shape: Shape,
-  initial: (dtype: DType) => Tensor,
-  dtype: DType,
+  make: (scope: string) => [initialValue: Tensor, ref: Tensor],
   options: VariableOptions,
 ): Variable {
   return graph.controlDependencies(null, () =>
     graph.nameScope(name, (scope) => {
-      const full = scope.slice(0, -1);
-      const colocated = { _class: attr.strings([`loc:@${full}`]) };
-      const [initialValue, ref] = graph.attrScope(colocated, (): [Tensor, Tensor] => {
-        const value = graph.nameScope("Initializer", () => initial(dtype));
-        return [value, variableOp(shape ?? value.shape, value.dtype.base, scope)];
-      });
+      const [initialValue, ref] = make(scope);
       const initializer = assign(ref, initialValue).op;
       const snapshot = graph.colocateWith(ref.op, () => identity(ref, "read"));
       const trainable = options.trainable ?? true;
@@ -63,13 +57,21 @@ export function variable(
   options: Omit<VariableOptions, "initializer"> & { name?: string } = {},
 ): Variable {
   const graph = getDefaultGraph();
-  const initial = (): Tensor => convertToTensor(initialValue, { dtype: options.dtype, name: "initial_value" });
-  return makeVariable(graph, options.name ?? "Variable", null, initial, options.dtype ?? float32, options);
+  return makeVariable(
+    graph,
+    options.name ?? "Variable",
+    (scope) => {
+      const value = convertToTensor(initialValue, { dtype: options.dtype, name: "initial_value" });
+      return [value, variableOp(value.shape, value.dtype.base, scope)];
+    },
+    options,
+  );
 }
 
 const stores = new WeakMap<Graph, Map<string, Variable>>();
 
-/** Opens a variable scope, which is a name scope too. `reuse`: true takes known variables only, "auto" either. */
+/** Opens a variable scope, which is a name scope too. `reuse`: true takes known variables only, "auto" either; false
+ * (the default) means what the scope around it does. */
 export function variableScope<T>(
   name: string,
   body: (scope: { name: string; nameScope: string }) => T,
@@ -78,7 +80,7 @@ export function variableScope<T>(
   const graph = getDefaultGraph();
   const outer = graph.variableScope;
   const full = outer.name ? `${outer.name}/${name}` : name;
-  return graph.withVariableScope({ name: full, reuse: options.reuse ?? outer.reuse }, () =>
+  return graph.withVariableScope({ name: full, reuse: options.reuse || outer.reuse }, () =>
     graph.nameScope(name, (nameScope) => body({ name: full, nameScope })),
   );
 }
@@ -98,6 +100,17 @@ export function getVariable(name: string, shape?: Shape, options: VariableOption
         `Variable ${full} already exists, disallowed. Did you mean to set reuse: true or reuse: "auto" in variableScope?`,
       );
     }
+    const dtype = options.dtype ?? float32;
+    if (shape && !isCompatible(known.shape as readonly number[], shape)) {
+      throw new InvalidArgumentError(
+        `Trying to share variable ${full}, but specified shape ${formatShape(shape)} and found shape ${formatShape(known.shape)}.`,
+      );
+    }
+    if (dtype !== known.dtype) {
+      throw new InvalidArgumentError(
+        `Trying to share variable ${full}, but specified dtype ${dtype} and found dtype ${known.dtype}.`,
+      );
+    }
     return known;
   }
   if (scope.reuse === true) {
@@ -112,8 +125,18 @@ export function getVariable(name: string, shape?: Shape, options: VariableOption
   }
   const initializer = options.initializer ?? glorotUniformInitializer();
   // The full name stands already: variable scopes do not open their name scope for the variable itself.
+  const dtype = options.dtype ?? float32;
   const made = graph.nameScope("", () =>
-    makeVariable(graph, full, shape, (dtype) => initializer(shape, dtype), options.dtype ?? float32, options),
+    makeVariable(
+      graph,
+      full,
+      (scope) =>
+        graph.attrScope({ _class: attr.strings([`loc:@${scope.slice(0, -1)}`]) }, () => {
+          const value = graph.nameScope("Initializer", () => initializer(shape, dtype));
+          return [value, variableOp(shape, value.dtype.base, scope)];
+        }),
+      options,
+    ),
   );
   store.set(full, made);
   if (options.regularizer) {

@@ -289,7 +289,9 @@ export class Session {
   #execute({ plan, executor }: CachedPlan, feeds: readonly Feed[]): void {
     const { parts } = plan;
     // Only a fetch from a branch that the run itself chooses can fail now, after variables were written.
-    const shadow = parts.fetches.some((source) => source.guards.length > 0) ? this.#copyState(parts.writes) : null;
+    const shadow = parts.fetches.some((source) => source.guards.length > 0)
+      ? this.#copyState(parts.writes.map(({ variable }) => variable))
+      : null;
     try {
       executor.run(feeds);
     } catch (error) {
@@ -303,7 +305,7 @@ export class Session {
       shadow?.();
       throw notTaken(missing.fetch);
     }
-    for (const op of parts.writes) markWritten(this.#state.variable(op));
+    for (const op of executor.written()) markWritten(this.#state.variable(op));
     this.#countUpdates(executor);
   }
 

@@ -153,6 +153,17 @@ describe("import", () => {
     expect((await session.run("y:0")).item()).toBe(-2);
   });
 
+  test("a form that is not run here is kept, and refused when fetched", async () => {
+    const nchw = { ...float, data_format: { s: Buffer.from("NCHW").toString("base64") } };
+    const graph = await tf.importMetaGraph(
+      metaGraph(constant("x", 2), constant("b", 1), node("y", "BiasAdd", ["x", "b"], nchw)),
+    );
+    const session = await tf.Session.create({ graph });
+    await expect(session.run("y:0")).rejects.toThrow(
+      "data_format 'NCHW' is not supported, convert the graph to NHWC for 'y' (op: 'BiasAdd') with input shapes: [], [].",
+    );
+  });
+
   test.each<[string, object, string]>([
     [
       "an input that is not there",

@@ -9,8 +9,16 @@ import type { Heap } from "../heap.ts";
 import { isVariable, PlanBuffers } from "./buffers.ts";
 import { order, type PlanNode } from "./order.ts";
 import { place } from "./place.ts";
-import { Plan, type Buffer, type FetchSource, type Step, type StepGuard, type UpdateCounter } from "./plan.ts";
-import { notTaken, type Reach } from "./reach.ts";
+import {
+  Plan,
+  type Buffer,
+  type FetchSource,
+  type Step,
+  type StepGuard,
+  type UpdateCounter,
+  type VariableWrite,
+} from "./plan.ts";
+import { isUndecidedSwitch, type Guard, type Reach } from "./reach.ts";
 import { constantInPlan, exhausted, inferPlanShapes } from "./shapes.ts";
 
 /** Choices that tests make to prove the planner: the results must not depend on them. */
@@ -53,6 +61,8 @@ class Compiler {
   /** Values that outlive the steps. */
   readonly #kept = new Set<Tensor>();
   readonly #generators: Operation[] = [];
+  /** Copies of predicates that are variables. */
+  readonly #predicates = new Map<Tensor, Buffer>();
   #needed = new Set<Tensor>();
   #live = new Set<Operation>();
 
@@ -99,17 +109,18 @@ class Compiler {
       decay: this.#buffers.of(reach.rootOf(decay)),
       guards: this.#guards(update),
     }));
+    const { reads, writes } = this.#variableUse(nodes);
     this.#computeLifetimes(
       feeds.map((feed) => feed.buffer),
       [
         ...sources.flatMap((source) => [source.buffer, ...source.guards.map((guard) => guard.predicate)]),
+        ...writes.flatMap((write) => write.guards.map((guard) => guard.predicate)),
         ...counters.flatMap((counter) => [counter.decay, ...counter.guards.map((guard) => guard.predicate)]),
       ],
     );
     const arena = this.#buffers.all.filter((buffer) => buffer.storage === "arena");
     const arenaBytes = place(arena, this.#request.options.reuse);
     this.#checkBudget(arenaBytes);
-    const { reads, writes } = this.#variableUse(nodes);
     return new Plan({
       steps: this.#steps,
       feeds,
@@ -158,10 +169,33 @@ class Compiler {
     this.#needed = new Set([...this.#readers.keys(), ...this.#kept]);
   }
 
+  /** Guards under which a tensor has a value. */
+  #guardsOf(tensor: Tensor): StepGuard[] {
+    return this.#stepGuards(this.#request.reach.conditionOf(tensor) ?? []);
+  }
+
   #guards(op: Operation): StepGuard[] {
-    return this.#request.reach
-      .guardsOf(op)
-      .map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
+    return this.#stepGuards(this.#request.reach.guardsOf(op));
+  }
+
+  #stepGuards(guards: readonly Guard[]): StepGuard[] {
+    return guards.map(({ predicate, value }) => ({
+      predicate: this.#predicates.get(predicate) ?? this.#buffers.of(predicate),
+      value,
+    }));
+  }
+
+  /** A Switch that the run decides: if its predicate is a variable, all that it guards see the value of this moment,
+   * whatever updates the variable later in the run. */
+  #emitSwitch(node: PlanNode): void {
+    const predicate = this.#request.reach.rootOf(node.last.inputs[1]);
+    if (!isVariable(predicate.op) || this.#predicates.has(predicate)) return;
+    const [snapshot] = this.#takeSnapshots(node).values();
+    const copy =
+      snapshot ?? this.#buffers.make("arena", `${predicate.name} at ${node.last.name}`, 1, { dtype: predicate.dtype });
+    if (!snapshot)
+      this.#call("copyBytes", [node.last], [copy, this.#buffers.of(predicate), 1], this.#guards(node.last));
+    this.#predicates.set(predicate, copy);
   }
 
   #call(
@@ -175,7 +209,11 @@ class Compiler {
 
   #emit(node: PlanNode): void {
     const definition = this.#request.definitionOf(node.operations[0]);
-    if (!this.#isStep(node)) return;
+    if (!this.#isStep(node)) {
+      if (definition.plan.kind === "merge") this.#emitChosenIndex(node.last);
+      if (isUndecidedSwitch(node.last, this.#request)) this.#emitSwitch(node);
+      return;
+    }
     const snapshots = this.#takeSnapshots(node);
     if (definition.plan.kind === "merge") this.#emitMerge(node.last, snapshots);
     else if (definition.plan.kind === "kernel") definition.plan.emit(this.#context(node, definition, snapshots));
@@ -208,14 +246,20 @@ class Compiler {
     return snapshots;
   }
 
+  /** Output 1 of a Merge that the plan decides: which input it is. */
+  #emitChosenIndex(op: Operation): void {
+    if (!this.#needed.has(op.outputs[1])) return;
+    const [chosen] = this.#request.reach.inputsOf(op);
+    this.#call("fillInt32", [op], [this.#buffers.of(op.outputs[1]), op.inputs.indexOf(chosen), 1], this.#guards(op));
+  }
+
   #emitMerge(op: Operation, snapshots: ReadonlyMap<Tensor, Buffer>): void {
     const { reach } = this.#request;
     const output = this.#buffers.of(op.outputs[0]);
     const index = this.#needed.has(op.outputs[1]) ? this.#buffers.of(op.outputs[1]) : null;
     op.inputs.forEach((input, i) => {
-      const condition = reach.conditionOf(input);
-      if (condition === null) return;
-      const guards = condition.map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
+      if (reach.conditionOf(input) === null) return;
+      const guards = this.#guardsOf(input);
       const from = snapshots.get(reach.rootOf(input)) ?? this.#buffers.of(input);
       this.#call("copyBytes", [op], [output, from, output.bytes], guards);
       if (index) this.#call("fillInt32", [op], [index, i, 1], guards);
@@ -290,10 +334,12 @@ class Compiler {
 
   #source(fetch: Tensor | Operation): FetchSource {
     if (!(fetch instanceof Tensor)) return { fetch, buffer: null, shape: [], guards: [] };
-    const condition = this.#request.reach.conditionOf(fetch);
-    if (condition === null) throw notTaken(fetch);
-    const guards = condition.map(({ predicate, value }) => ({ predicate: this.#buffers.of(predicate), value }));
-    return { fetch, buffer: this.#buffers.of(fetch), shape: this.#buffers.shapeOf(fetch), guards };
+    return {
+      fetch,
+      buffer: this.#buffers.of(fetch),
+      shape: this.#buffers.shapeOf(fetch),
+      guards: this.#guardsOf(fetch),
+    };
   }
 
   // Memory
@@ -322,31 +368,43 @@ class Compiler {
     throw exhausted(total, maxMemoryBytes, largest);
   }
 
-  /** Variables read before the plan itself assigns them, and those it assigns. */
-  #variableUse(nodes: readonly PlanNode[]): { reads: Operation[]; writes: Operation[] } {
+  /** Variables read before the plan itself assigns them, and those it assigns, with what that depends on. */
+  #variableUse(nodes: readonly PlanNode[]): { reads: Operation[]; writes: VariableWrite[] } {
     const { reach, definitionOf } = this.#request;
     const reads = new Set<Operation>();
-    const writes = new Set<Operation>();
+    const writes: VariableWrite[] = [];
+    const noteRead = (input: Tensor, guards: readonly StepGuard[]): void => {
+      const variable = reach.rootOf(input).op;
+      if (!isVariable(variable)) return;
+      const assigned = writes.some((write) => write.variable === variable && impliedBy(write.guards, guards));
+      if (!assigned) reads.add(variable);
+    };
     for (const node of nodes) {
+      const guards = this.#guards(node.last);
+      if (isUndecidedSwitch(node.last, this.#request)) noteRead(node.last.inputs[1], guards);
       if (!this.#isStep(node)) continue;
       for (const op of node.operations) {
-        const { updates } = definitionOf(op);
+        const { updates, plan } = definitionOf(op);
         reach.inputsOf(op).forEach((input, i) => {
-          const variable = reach.rootOf(input).op;
-          if (!isVariable(variable) || (updates?.ref === i && updates.replaces)) return;
-          if (!writes.has(variable)) reads.add(variable);
+          // A Merge looks at an input only where its branch was taken.
+          const readGuards = plan.kind === "merge" ? this.#guardsOf(input) : guards;
+          if (!(updates?.ref === i && updates.replaces)) noteRead(input, readGuards);
         });
-        if (updates) {
-          const variable = reach.rootOf(op.inputs[updates.ref]).op;
-          if (isVariable(variable)) writes.add(variable);
-        }
+        if (!updates) continue;
+        const variable = reach.rootOf(op.inputs[updates.ref]).op;
+        if (isVariable(variable)) writes.push({ variable, guards });
       }
     }
     for (const fetch of this.#request.fetches) {
-      if (!(fetch instanceof Tensor)) continue;
-      const variable = reach.rootOf(fetch).op;
-      if (isVariable(variable) && !writes.has(variable)) reads.add(variable);
+      if (fetch instanceof Tensor) noteRead(fetch, this.#guardsOf(fetch));
     }
-    return { reads: [...reads], writes: [...writes] };
+    return { reads: [...reads], writes };
   }
+}
+
+/** True if `guards` hold whenever `given` do. */
+function impliedBy(guards: readonly StepGuard[], given: readonly StepGuard[]): boolean {
+  return guards.every((guard) =>
+    given.some((item) => item.predicate === guard.predicate && item.value === guard.value),
+  );
 }

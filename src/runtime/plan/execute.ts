@@ -93,6 +93,11 @@ export class Executor {
     });
   }
 
+  /** Variables that the last run wrote. */
+  written(): Operation[] {
+    return this.#plan.parts.writes.filter(({ guards }) => this.#holds(guards)).map(({ variable }) => variable);
+  }
+
   /** Updates of batch-norm statistics that ran with a decay other than 0. */
   movedStatistics(): Operation[] {
     return this.#plan.parts.counters

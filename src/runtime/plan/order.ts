@@ -6,7 +6,7 @@
 import { InternalError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import type { OpDefinition } from "../../ops/definition.ts";
-import type { Reach } from "./reach.ts";
+import { isUndecidedSwitch, type Reach } from "./reach.ts";
 
 /** One operation, or a chain that one kernel computes: the first defines it, the last one's output is what it gives. */
 export interface PlanNode {
@@ -104,8 +104,9 @@ function variableEdges(
   for (const node of nodes) {
     for (const op of node.operations) {
       const definition = definitionOf(op);
-      if (definition.plan.kind !== "kernel" && !isRealMerge(op, reach, definition)) continue;
-      const inputs = reach.inputsOf(op);
+      const decides = isUndecidedSwitch(op, request);
+      if (definition.plan.kind !== "kernel" && !decides && !isRealMerge(op, reach, definition)) continue;
+      const inputs = decides ? [op.inputs[1]] : reach.inputsOf(op);
       inputs.forEach((input, i) => {
         const variable = reach.rootOf(input).op;
         if (!isVariable(variable)) return;

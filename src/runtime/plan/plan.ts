@@ -53,6 +53,11 @@ export interface UpdateCounter {
   readonly guards: readonly StepGuard[];
 }
 
+export interface VariableWrite {
+  readonly variable: Operation;
+  readonly guards: readonly StepGuard[];
+}
+
 export interface PlanParts {
   readonly steps: readonly Step[];
   readonly feeds: readonly FeedTarget[];
@@ -61,8 +66,8 @@ export interface PlanParts {
   readonly arenaBytes: number;
   /** Variables that must have a value before the run. */
   readonly reads: readonly Operation[];
-  /** Variables that have one after it. */
-  readonly writes: readonly Operation[];
+  /** What gives a variable a value. */
+  readonly writes: readonly VariableWrite[];
   readonly generators: readonly Operation[];
   readonly counters: readonly UpdateCounter[];
   readonly operations: readonly Operation[];

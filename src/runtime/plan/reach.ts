@@ -136,6 +136,14 @@ export function reach(request: Request): Reach {
   };
 }
 
+/** True for a Switch whose predicate only the run knows: it needs the predicate as an input. */
+export function isUndecidedSwitch(
+  op: Operation,
+  { reach, definitionOf }: { reach: Reach; definitionOf: Request["definitionOf"] },
+): boolean {
+  return definitionOf(op).plan.kind === "switch" && reach.inputsOf(op).length > 1;
+}
+
 /** The sentence for an operation that cannot be run here. */
 export function refusal(op: Operation, why: string): UnimplementedError {
   return new UnimplementedError(`Operation '${op.name}' (op: '${op.type}') cannot run: ${why}.`);
