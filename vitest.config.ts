@@ -6,6 +6,9 @@ import { findChromium } from "./test/helpers/chromium.ts";
 
 const { executablePath, env, args } = await findChromium();
 
+// Machines differ, and three runtimes run at once.
+const timeouts = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -13,6 +16,7 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          ...timeouts,
           environment: "node",
           include: ["test/**/*.test.ts"],
           exclude: ["test/browser/**", "test/workerd/**"],
@@ -22,6 +26,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: {
           name: "workerd",
+          ...timeouts,
           include: ["test/workerd/**/*.test.ts"],
         },
       },
@@ -37,6 +42,7 @@ export default defineConfig({
         worker: { format: "es" },
         test: {
           name: "browser",
+          ...timeouts,
           include: ["test/browser/**/*.test.ts"],
           browser: {
             enabled: true,

@@ -2,7 +2,7 @@
 // `--if-missing` builds only what is missing or was built from other sources.
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { root, run } from "./tools.ts";
 
 interface Part {
@@ -21,7 +21,7 @@ const kernels = Object.entries(asconfig.targets).map(([target, { outFile }]): Pa
   const outputs = [outFile, `${stem}.js`, `${stem}.d.ts`];
   return {
     name: outFile,
-    sources: ["asconfig.json", "assembly/**/*.ts"],
+    sources: ["scripts/build.ts", "asconfig.json", "assembly/**/*.ts"],
     outputs: [...outputs, `${outFile}.d.ts`],
     async build(staging) {
       // The entry stands here because asc ignores `entries` inside a target.
@@ -37,7 +37,14 @@ const kernels = Object.entries(asconfig.targets).map(([target, { outFile }]): Pa
 
 const library: Part = {
   name: "dist/src, dist/worker",
-  sources: ["tsconfig.base.json", "tsconfig.build.json", "types/**/*.ts", "src/**/*.ts", "worker/**/*.ts"],
+  sources: [
+    "scripts/build.ts",
+    "tsconfig.base.json",
+    "tsconfig.build.json",
+    "types/**/*.ts",
+    "src/**/*.ts",
+    "worker/**/*.ts",
+  ],
   outputs: ["dist/src", "dist/worker"],
   async build(staging) {
     await tool("tsc", ["-p", "tsconfig.build.json", "--outDir", staging]);
@@ -48,6 +55,16 @@ const library: Part = {
       // tsc rewrites `./x.ts` to `./x.js` in JavaScript only.
       const named = moved.replace(/((?:from|import) ?\(?["']\.[^"']*)\.ts(?=["'])/g, "$1.js");
       if (named !== text) writeFileSync(file, named);
+    }
+    for (const path of globSync("**/*.js.map", { cwd: staging })) {
+      const file = join(staging, path);
+      const map = JSON.parse(readFileSync(file, "utf8")) as { sources: string[] };
+      // Seen from dist, the sources are elsewhere than seen from the staging folder.
+      map.sources = map.sources.map((source) => {
+        const from = join(root, "dist", dirname(path));
+        return relative(from, resolve(dirname(file), source)).replaceAll("\\", "/");
+      });
+      writeFileSync(file, JSON.stringify(map));
     }
     for (const output of this.outputs) replace(join(staging, basename(output)), join(root, output));
   },

@@ -1,6 +1,6 @@
 /**
  * The contract that every host implements: sessions created from a graph, run, looked at, saved. In-process it is plain
- * calls, in a worker Comlink carries it, at the edge HTTP does (docs of the routes: http/routes.ts). Names, not objects,
+ * calls, in a worker Comlink carries it, at the edge HTTP does (the routes: http/app.ts). Names, not objects,
  * identify tensors and operations, so that nothing of a graph has to travel.
  */
 import type { DTypeName, FeedValue, Finding, TypedArray } from "../src/index.ts";
@@ -25,6 +25,13 @@ export interface CreateOptions {
   readonly maxMemoryBytes?: number;
 }
 
+export interface VariableInfo {
+  readonly name: string;
+  readonly dtype: DTypeName;
+  readonly shape: readonly (number | null)[] | null;
+  readonly initialized: boolean;
+}
+
 export interface SessionInfo {
   readonly id: string;
   /** Operations in the graph. */
@@ -32,7 +39,7 @@ export interface SessionInfo {
   readonly seed: number;
   /** Runs so far, repetitions counted. */
   readonly steps: number;
-  readonly variables: readonly { readonly name: string; readonly dtype: DTypeName; readonly shape: readonly (number | null)[]; readonly initialized: boolean }[];
+  readonly variables: readonly VariableInfo[];
   /** Bytes of variables, plan constants and arena. */
   readonly memoryBytes: number;
 }
@@ -52,7 +59,7 @@ export interface RunResult {
   /** Values after the last run, by name; null for an operation. */
   readonly fetches: { readonly [name: string]: TensorData | null };
   readonly series: { readonly [name: string]: TensorData };
-  /** What the doctor says of a kind of run that this session has not done before. */
+  /** What the doctor says of a kind of run that this session has not done before, or not since it was last loaded. */
   readonly warnings: readonly Finding[];
 }
 
@@ -88,6 +95,6 @@ export interface Trainlet {
   create(source: GraphSource, options?: CreateOptions): Promise<SessionApi>;
   /** A session that exists, by the id that `info` gives. */
   open(id: string): Promise<SessionApi>;
-  /** Lets go of the connection; a worker that was started for it ends. */
+  /** Lets go of the connection; calls still under way fail with AbortedError. A worker that was started for it ends. */
   disconnect(): Promise<void>;
 }

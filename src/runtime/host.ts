@@ -2,38 +2,43 @@
 import type { Heap } from "./heap.ts";
 import { setDefaultKernelLoader, type KernelLoader } from "./kernels.ts";
 
-/** Counts the memory of several sessions against one limit. */
-export class MemoryLedger {
-  readonly limitBytes: number;
-  readonly #heaps = new Set<Heap>();
+/** What a session may use: its own limit and, where sessions share an isolate, what the others leave of that. */
+export class MemoryBudget {
+  readonly #limitBytes: number;
+  readonly #heap: Heap;
 
-  constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
+  constructor(heap: Heap, maxMemoryBytes: number = defaultLimit) {
+    this.#limitBytes = maxMemoryBytes;
+    this.#heap = heap;
+    isolate?.heaps.add(new WeakRef(heap));
   }
 
-  add(heap: Heap): void {
-    this.#heaps.add(heap);
+  /** Bytes that the session may use at this moment. */
+  get limitBytes(): number {
+    if (!isolate) return this.#limitBytes;
+    let others = 0;
+    for (const reference of isolate.heaps) {
+      const heap = reference.deref();
+      if (!heap) isolate.heaps.delete(reference);
+      else if (heap !== this.#heap) others += heap.usedBytes;
+    }
+    return Math.max(0, Math.min(this.#limitBytes, isolate.limitBytes - others));
   }
 
-  remove(heap: Heap): void {
-    this.#heaps.delete(heap);
-  }
-
-  /** Bytes that the other sessions use. */
-  usedByOthers(heap: Heap): number {
-    let bytes = 0;
-    for (const other of this.#heaps) if (other !== heap) bytes += other.usedBytes;
-    return bytes;
+  close(): void {
+    for (const reference of isolate?.heaps ?? [])
+      if (reference.deref() === this.#heap) isolate?.heaps.delete(reference);
   }
 }
 
 const gibibyte = 1024 ** 3;
-let isolateLedger: MemoryLedger | null = null;
 let defaultLimit = gibibyte;
+/** Heaps of an isolate that share its memory. Held weakly: a host may drop a session without closing it. */
+let isolate: { readonly limitBytes: number; readonly heaps: Set<WeakRef<Heap>> } | null = null;
 
 export interface HostDefaults {
   loader: KernelLoader;
-  /** Limit of a session, or of all sessions together where they share an isolate. */
+  /** Limit of a session, and of all sessions together where they share an isolate. */
   maxMemoryBytes: number;
   shared: boolean;
 }
@@ -41,11 +46,5 @@ export interface HostDefaults {
 export function configureHost({ loader, maxMemoryBytes, shared }: HostDefaults): void {
   setDefaultKernelLoader(loader);
   defaultLimit = maxMemoryBytes;
-  isolateLedger = shared ? new MemoryLedger(maxMemoryBytes) : null;
-}
-
-/** The ledger for a new session: its own with a limit of its own, else the host's. */
-export function ledgerFor(maxMemoryBytes: number | undefined): MemoryLedger {
-  if (maxMemoryBytes !== undefined) return new MemoryLedger(maxMemoryBytes);
-  return isolateLedger ?? new MemoryLedger(defaultLimit);
+  isolate = shared ? { limitBytes: maxMemoryBytes, heaps: new Set() } : null;
 }

@@ -5,7 +5,7 @@ import type { KernelExports, OpDefinition } from "../ops/definition.ts";
 import { registry } from "../ops/registry.ts";
 import { scalarOf, type Feed } from "./feeds.ts";
 import type { Heap } from "./heap.ts";
-import type { MemoryLedger } from "./host.ts";
+import type { MemoryBudget } from "./host.ts";
 import { compile, type PlannerOptions } from "./plan/compile.ts";
 import { Executor } from "./plan/execute.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -23,7 +23,7 @@ export interface CachedPlan {
 export interface PlanCacheOptions {
   readonly heap: Heap;
   readonly kernels: KernelExports;
-  readonly ledger: MemoryLedger;
+  readonly budget: MemoryBudget;
   readonly state: SessionState;
   readonly planner: PlannerOptions & { readonly poison: boolean };
 }
@@ -98,7 +98,7 @@ export class PlanCache {
     feeds: readonly Feed[],
     layers: readonly BatchNormLayer[],
   ): CachedPlan {
-    const { heap, kernels, ledger, state, planner } = this.#options;
+    const { heap, kernels, budget, state, planner } = this.#options;
     const plan = compile({
       reach: reached,
       fetches: items,
@@ -106,8 +106,8 @@ export class PlanCache {
       definitionOf,
       heap,
       kernels,
-      maxMemoryBytes: ledger.limitBytes,
-      persistentBytes: () => heap.usedBytes - this.#arena.bytes + ledger.usedByOthers(heap),
+      maxMemoryBytes: budget.limitBytes,
+      persistentBytes: () => heap.usedBytes - this.#arena.bytes,
       variableAddress: (op) => state.variable(op).address,
       generatorAddress: (op) => state.generatorAddress(op),
       counted: layers.map((layer) => layer.mean),

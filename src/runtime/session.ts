@@ -17,7 +17,7 @@ import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
 import { parseFeeds, writeFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
-import { ledgerFor, type MemoryLedger } from "./host.ts";
+import { MemoryBudget } from "./host.ts";
 import { instantiateKernels, loadKernels } from "./kernels.ts";
 import type { PlannerOptions } from "./plan/compile.ts";
 import type { Executor } from "./plan/execute.ts";
@@ -65,7 +65,7 @@ export interface SessionChanges {
 export class Session {
   readonly graph: Graph;
   readonly #heap: Heap;
-  readonly #ledger: MemoryLedger;
+  readonly #budget: MemoryBudget;
   readonly #state: SessionState;
   readonly #onWarning: (finding: Finding) => void;
   readonly #plans: PlanCache;
@@ -77,12 +77,11 @@ export class Session {
     this.graph = graph;
     const { kernels, memory } = instantiateKernels(module);
     this.#heap = new Heap(memory, kernels.heapBase());
-    this.#ledger = ledgerFor(options.maxMemoryBytes);
-    this.#ledger.add(this.#heap);
+    this.#budget = new MemoryBudget(this.#heap, options.maxMemoryBytes);
     this.#state = new SessionState(this.#heap, options.seed ?? drawSeed());
     this.#onWarning = options.onWarning ?? warnOnConsole;
     const planner = { reuse: true, inPlace: true, poison: false, ...options.planner };
-    this.#plans = new PlanCache({ heap: this.#heap, kernels, ledger: this.#ledger, state: this.#state, planner });
+    this.#plans = new PlanCache({ heap: this.#heap, kernels, budget: this.#budget, state: this.#state, planner });
   }
 
   /** A session on `graph` (default: the default graph). Loads the kernels of the host unless given a module. */
@@ -247,7 +246,7 @@ export class Session {
   close(): void {
     this.#closed = true;
     this.#plans.clear();
-    this.#ledger.remove(this.#heap);
+    this.#budget.close();
   }
 
   /** Everything a run needs, checked: nothing has changed yet where this throws. */

@@ -184,7 +184,7 @@ describe("controlDependencies", () => {
       "InvalidArgumentError: Control input <Operation 'Const' type=Const> is not an element of this graph.",
     );
     await expectMistake(
-      () => tf.controlDependencies([5], () => tf.noOp()),
+      () => tf.controlDependencies([5 as unknown as tf.Tensor], () => tf.noOp()),
       "InvalidArgumentError: Control input 5 is not an element of this graph.",
     );
   });

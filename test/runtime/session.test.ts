@@ -308,3 +308,12 @@ describe("state", () => {
     expect(session.movingStatistics()[0]).toMatchObject({ updates: null, residual: null });
   });
 });
+
+describe("fed variables", () => {
+  test("a fed variable needs no value of its own, and is not updated in its feed", async () => {
+    const { session, built } = await withGraph(() => tf.variable([1, 2], { dtype: tf.float32, name: "v" }));
+    const feeds = new Map([[built.ref, [5, 6]]]);
+    expect((await session.run(built.value(), feeds)).toNested()).toEqual([5, 6]);
+    await expect(session.run(built)).rejects.toThrow("Attempting to use uninitialized value 'v'");
+  });
+});

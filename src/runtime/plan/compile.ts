@@ -189,7 +189,7 @@ class Compiler {
    * whatever updates the variable later in the run. */
   #emitSwitch(node: PlanNode): void {
     const predicate = this.#request.reach.rootOf(node.last.inputs[1]);
-    if (!isVariable(predicate.op) || this.#predicates.has(predicate)) return;
+    if (!isVariable(predicate.op) || this.#isFed(predicate) || this.#predicates.has(predicate)) return;
     const [snapshot] = this.#takeSnapshots(node).values();
     const copy =
       snapshot ?? this.#buffers.make("arena", `${predicate.name} at ${node.last.name}`, 1, { dtype: predicate.dtype });
@@ -374,8 +374,9 @@ class Compiler {
     const reads = new Set<Operation>();
     const writes: VariableWrite[] = [];
     const noteRead = (input: Tensor, guards: readonly StepGuard[]): void => {
-      const variable = reach.rootOf(input).op;
-      if (!isVariable(variable)) return;
+      const root = reach.rootOf(input);
+      const variable = root.op;
+      if (!isVariable(variable) || this.#isFed(root)) return;
       const assigned = writes.some((write) => write.variable === variable && impliedBy(write.guards, guards));
       if (!assigned) reads.add(variable);
     };
@@ -391,8 +392,8 @@ class Compiler {
           if (!(updates?.ref === i && updates.replaces)) noteRead(input, readGuards);
         });
         if (!updates) continue;
-        const variable = reach.rootOf(op.inputs[updates.ref]).op;
-        if (isVariable(variable)) writes.push({ variable, guards });
+        const root = reach.rootOf(op.inputs[updates.ref]);
+        if (isVariable(root.op) && !this.#isFed(root)) writes.push({ variable: root.op, guards });
       }
     }
     for (const fetch of this.#request.fetches) {

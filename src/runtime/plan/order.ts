@@ -98,7 +98,7 @@ function variableEdges(
   successors: ReadonlyMap<PlanNode, ReadonlySet<PlanNode>>,
   request: OrderRequest,
 ): VariableEdges {
-  const { reach, definitionOf, isVariable } = request;
+  const { reach, definitionOf, isFed, isVariable } = request;
   const writers = new Map<Operation, PlanNode[]>();
   const readers = new Map<Operation, PlanNode[]>();
   for (const node of nodes) {
@@ -108,8 +108,9 @@ function variableEdges(
       if (definition.plan.kind !== "kernel" && !decides && !isRealMerge(op, reach, definition)) continue;
       const inputs = decides ? [op.inputs[1]] : reach.inputsOf(op);
       inputs.forEach((input, i) => {
-        const variable = reach.rootOf(input).op;
-        if (!isVariable(variable)) return;
+        const root = reach.rootOf(input);
+        const variable = root.op;
+        if (!isVariable(variable) || isFed(root)) return;
         const map = definition.updates?.ref === i ? writers : readers;
         const list = map.get(variable);
         if (!list) map.set(variable, [node]);

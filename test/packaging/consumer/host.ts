@@ -1,0 +1,2 @@
+/** A worker that offers the package's sessions, started by the user. */
+import "trainlet/worker";

@@ -1,0 +1,15 @@
+/** The contract of worker/api.ts as tests, the same for every host. A host's test file says how it is reached. */
+import { afterAll, beforeAll } from "vitest";
+import { testErrors } from "./errors.ts";
+import { Fixture, type Host } from "./fixture.ts";
+import { testLifecycle } from "./lifecycle.ts";
+import { testTraining } from "./training.ts";
+
+export function testContract(host: Host): void {
+  const fixture = new Fixture(host);
+  beforeAll(() => fixture.open());
+  afterAll(() => fixture.trainlet.disconnect());
+  testTraining(fixture);
+  testLifecycle(fixture);
+  testErrors(fixture);
+}

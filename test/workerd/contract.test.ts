@@ -1,0 +1,9 @@
+import { exports } from "cloudflare:workers";
+import { connect } from "../../worker/cloudflare/client.ts";
+import { readGolden } from "../helpers/golden.vite.ts";
+import { testContract } from "../worker/contract/index.ts";
+
+testContract({
+  connect: () => connect("https://trainlet.test", { fetch: (request) => exports.default.fetch(request) }),
+  read: readGolden,
+});

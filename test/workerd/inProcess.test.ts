@@ -1,0 +1,5 @@
+import { connect } from "../../worker/cloudflare/client.ts";
+import { readGolden } from "../helpers/golden.vite.ts";
+import { testContract } from "../worker/contract/index.ts";
+
+testContract({ connect: () => connect("in-process"), read: readGolden });

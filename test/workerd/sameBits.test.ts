@@ -1,0 +1,6 @@
+import { bitsOf } from "../helpers/sameBits.ts";
+import "../../src/entry/workerd.ts";
+import { readGolden } from "../helpers/golden.vite.ts";
+import { testSameBits } from "../helpers/sameBitsSuite.ts";
+
+testSameBits((subject) => bitsOf(subject, readGolden));

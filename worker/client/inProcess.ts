@@ -1,0 +1,33 @@
+/** Transport without a way: sessions in the caller's own realm. Arguments are cloned, as on the way to a worker. */
+import { LocalHost } from "../localHost.ts";
+import type { CreateOptions, DoctorRequest, GraphSource, RunRequest } from "../api.ts";
+import type { Transport } from "./connection.ts";
+import { outgoingBytes, outgoingRequest, outgoingSource, type Outgoing } from "./transfer.ts";
+
+export function inProcess(): Transport {
+  const host = new CloningHost();
+  return { host, close: () => host.closeAll() };
+}
+
+class CloningHost extends LocalHost {
+  override create(source: GraphSource, options?: CreateOptions) {
+    return super.create(cloned(outgoingSource(source)), options);
+  }
+
+  override run(id: string, request: RunRequest) {
+    return super.run(id, cloned(outgoingRequest(request)));
+  }
+
+  override restore(id: string, checkpoint: Uint8Array) {
+    return super.restore(id, cloned(outgoingBytes(checkpoint)));
+  }
+
+  override doctor(id: string, request: DoctorRequest) {
+    return super.doctor(id, cloned(outgoingRequest(request)));
+  }
+}
+
+/** A copy made at the call: what the caller writes to the arrays afterwards does not matter. */
+function cloned<T>({ value, transfer }: Outgoing<T>): T {
+  return structuredClone(value, { transfer: [...transfer] });
+}

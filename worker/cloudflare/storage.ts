@@ -1,0 +1,154 @@
+/**
+ * What a session's Durable Object keeps in SQLite: the graph as it came, the variables, and one row of state. Bytes are cut
+ * into chunks, as a row holds 2 MB at most.
+ */
+import { FetchedTensor, errors, type DTypeName, type TypedArray } from "../../src/index.ts";
+import { dtypeFromName } from "../../src/graph/dtype.ts";
+import type { GraphSource } from "../api.ts";
+import type { ServiceState } from "../service.ts";
+
+/** Version of the tables. A change of them adds a step from each earlier version. */
+const schemaVersion = 1;
+
+const chunkBytes = 1024 ** 2;
+
+/** `key` of the graph's chunks; variables have theirs under "variable/<name>". */
+const graphKey = "graph";
+
+export interface StoredSession {
+  readonly source: GraphSource;
+  readonly maxMemoryBytes: number | undefined;
+  readonly state: ServiceState;
+}
+
+export class SessionStorage {
+  readonly #storage: DurableObjectStorage;
+  readonly #sql: SqlStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  /** Makes the tables and writes a new session, all or nothing. */
+  create(source: GraphSource, maxMemoryBytes: number | undefined, state: ServiceState): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec("CREATE TABLE schema (version INTEGER NOT NULL)");
+      this.#sql.exec("INSERT INTO schema VALUES (?)", schemaVersion);
+      this.#sql.exec(`CREATE TABLE session (
+        source TEXT NOT NULL, max_memory_bytes INTEGER,
+        seed INTEGER, steps INTEGER, generators TEXT, updates TEXT)`);
+      this.#sql.exec("CREATE TABLE variables (name TEXT PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL)");
+      this.#sql.exec(
+        "CREATE TABLE chunks (key TEXT, part INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID",
+      );
+      const { kind, bytes } = encodeSource(source);
+      this.#sql.exec("INSERT INTO session (source, max_memory_bytes) VALUES (?, ?)", kind, maxMemoryBytes ?? null);
+      this.#writeChunks(graphKey, bytes);
+      this.#writeState(state);
+    });
+  }
+
+  /** Writes what changed, all or nothing. */
+  update(state: ServiceState): void {
+    this.#storage.transactionSync(() => this.#writeState(state));
+  }
+
+  /** The stored session; null where there is none. */
+  read(): StoredSession | null {
+    const tables = this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'schema'").toArray();
+    if (tables.length === 0) return null;
+    const { version } = this.#sql.exec<{ version: number }>("SELECT version FROM schema").one();
+    if (version !== schemaVersion) {
+      throw new errors.UnimplementedError(`The session is stored in version ${version}, known is ${schemaVersion}.`);
+    }
+    const row = this.#sql.exec<SessionRow>("SELECT * FROM session").one();
+    const variables = this.#sql.exec<VariableRow>("SELECT * FROM variables").toArray();
+    return {
+      source: decodeSource(row.source, this.#readChunks(graphKey)),
+      maxMemoryBytes: row.max_memory_bytes ?? undefined,
+      state: {
+        seed: row.seed,
+        steps: row.steps,
+        generators: JSON.parse(row.generators) as ServiceState["generators"],
+        updates: JSON.parse(row.updates) as ServiceState["updates"],
+        variables: new Map(variables.map((variable) => [variable.name, this.#readVariable(variable)])),
+      },
+    };
+  }
+
+  async delete(): Promise<void> {
+    await this.#storage.deleteAll();
+  }
+
+  #writeState({ seed, steps, generators, updates, variables }: ServiceState): void {
+    this.#sql.exec(
+      "UPDATE session SET seed = ?, steps = ?, generators = ?, updates = ?",
+      seed,
+      steps,
+      JSON.stringify(generators),
+      JSON.stringify(updates),
+    );
+    for (const [name, { dtype, shape, data }] of variables) {
+      this.#sql.exec("INSERT OR REPLACE INTO variables VALUES (?, ?, ?)", name, dtype, JSON.stringify(shape));
+      this.#writeChunks(variableKey(name), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+  }
+
+  #readVariable({ name, dtype: dtypeName, shape }: VariableRow): FetchedTensor {
+    const { buffer } = this.#readChunks(variableKey(name));
+    const Array = dtypeFromName(dtypeName).array as unknown as new (buffer: ArrayBufferLike) => TypedArray;
+    return new FetchedTensor(new Array(buffer), JSON.parse(shape) as number[], dtypeName);
+  }
+
+  /** A value keeps its size, so that its chunks replace those before. */
+  #writeChunks(key: string, bytes: Uint8Array): void {
+    for (let part = 0; part * chunkBytes < bytes.length; part++) {
+      const chunk = bytes.slice(part * chunkBytes, (part + 1) * chunkBytes);
+      this.#sql.exec("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?)", key, part, chunk.buffer);
+    }
+  }
+
+  #readChunks(key: string): Uint8Array {
+    const chunks = this.#sql
+      .exec<{ data: ArrayBuffer }>("SELECT data FROM chunks WHERE key = ? ORDER BY part", key)
+      .toArray();
+    const bytes = new Uint8Array(chunks.reduce((sum, { data }) => sum + data.byteLength, 0));
+    let at = 0;
+    for (const { data } of chunks) {
+      bytes.set(new Uint8Array(data), at);
+      at += data.byteLength;
+    }
+    return bytes;
+  }
+}
+
+type SessionRow = {
+  source: "binary" | "json" | "example";
+  max_memory_bytes: number | null;
+  seed: number;
+  steps: number;
+  generators: string;
+  updates: string;
+};
+
+type VariableRow = { name: string; dtype: DTypeName; shape: string };
+
+function variableKey(name: string): string {
+  return `variable/${name}`;
+}
+
+/** The graph as it came: importing it again gives the same one. */
+function encodeSource(source: GraphSource): { kind: SessionRow["source"]; bytes: Uint8Array } {
+  if ("example" in source) return { kind: "example", bytes: new TextEncoder().encode(source.example) };
+  const { metaGraph } = source;
+  if (metaGraph instanceof Uint8Array) return { kind: "binary", bytes: metaGraph };
+  const text = typeof metaGraph === "string" ? metaGraph : JSON.stringify(metaGraph);
+  return { kind: "json", bytes: new TextEncoder().encode(text) };
+}
+
+function decodeSource(kind: SessionRow["source"], bytes: Uint8Array): GraphSource {
+  if (kind === "binary") return { metaGraph: bytes };
+  const text = new TextDecoder().decode(bytes);
+  return kind === "json" ? { metaGraph: text } : ({ example: text } as GraphSource);
+}
