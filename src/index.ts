@@ -18,6 +18,7 @@ export { Operation, Tensor } from "./graph/operation.ts";
 export type { Shape } from "./graph/shape.ts";
 export { FetchedTensor, type FeedValue, type Nested } from "./graph/tensorValue.ts";
 export { Variable } from "./graph/variable.ts";
+export { addN, onesLike, zerosLike } from "./ops/addN.ts";
 export { fill, ones, reshape, squeeze, zeros } from "./ops/array.ts";
 export { constant, convertToTensor, type TensorLike } from "./ops/build.ts";
 export { cond } from "./ops/controlFlow.ts";
@@ -41,6 +42,7 @@ export * from "./ops/initializers.ts";
 export { placeholder, placeholderWithDefault } from "./ops/placeholder.ts";
 export { randomUniform, type RandomOptions } from "./ops/random.ts";
 export { reduceMean, reduceSum, type ReduceOptions } from "./ops/reduce.ts";
+export { rank, shape, shapeN, size } from "./ops/shape.ts";
 export { assign, assignAdd, assignSub } from "./ops/state.ts";
 export {
   getVariable,
@@ -54,6 +56,7 @@ export {
   type VariableOptions,
 } from "./ops/variables.ts";
 export * from "./graph/scopes.ts";
+export { gradients, type GradientsOptions } from "./train/gradients.ts";
 export * as layers from "./layers/index.ts";
 export * as nn from "./nn/index.ts";
 export type { Finding } from "./doctor/finding.ts";

@@ -9,7 +9,7 @@ import type { TensorValue } from "../graph/tensorValue.ts";
 import { Variable } from "../graph/variable.ts";
 import { inferShapes } from "../ops/build.ts";
 import type { NodeView } from "../ops/definition.ts";
-import { registry } from "../ops/registry.ts";
+import { definitionFor } from "../ops/registry.ts";
 import { attrFromMessage } from "./attrs.ts";
 import {
   decodeVariableDef,
@@ -149,7 +149,7 @@ function outputsOf(
   const { node, attrs } = item;
   const listed = attrs._output_shapes;
   const told: readonly Shape[] = listed && "list" in listed ? (listed.list.shape ?? []) : [];
-  const definition = registry.get(node.op);
+  const definition = definitionFor(node.op);
   if (!definition || definition.plan.kind === "refused") {
     return dtypesByOpDef(item, opDefs, references).map((dtype, i) => ({ dtype, shape: told[i] ?? null }));
   }

@@ -38,6 +38,21 @@ export class AbortedError extends TrainletError {
   override name = "AbortedError";
 }
 
+/** What was asked was not done in the time that it was given. */
+export class DeadlineExceededError extends TrainletError {
+  override name = "DeadlineExceededError";
+}
+
+/** A service cannot be reached, or cannot answer now. Trying again may help. */
+export class UnavailableError extends TrainletError {
+  override name = "UnavailableError";
+}
+
+/** The service needs to know who is asking: a token is missing, or is another one. */
+export class UnauthenticatedError extends TrainletError {
+  override name = "UnauthenticatedError";
+}
+
 /** A mistake of ours: please report it. */
 export class InternalError extends TrainletError {
   override name = "InternalError";
@@ -50,6 +65,9 @@ const classes = {
   ResourceExhaustedError,
   UnimplementedError,
   AbortedError,
+  DeadlineExceededError,
+  UnavailableError,
+  UnauthenticatedError,
   InternalError,
 };
 

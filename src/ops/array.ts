@@ -2,11 +2,13 @@
 import { attr } from "../graph/attr.ts";
 import { float32, int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import type { Tensor } from "../graph/operation.ts";
+import { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import type { OpDefinition } from "./definition.ts";
+import { reduceSum } from "./reduce.ts";
+import { shape as shapeOf } from "./shape.ts";
 
 export const Reshape: OpDefinition = {
   type: "Reshape",
@@ -17,6 +19,7 @@ export const Reshape: OpDefinition = {
     return [reshaped(node.inputShape(0), toNumbers(wanted))];
   },
   plan: { kind: "view", of: 0 },
+  gradient: (op, [dy]) => [reshape(dy, shapeOf(op.inputs[0])), null],
 };
 
 function reshaped(shape: Shape, wanted: readonly number[]): Shape {
@@ -51,6 +54,7 @@ export const Squeeze: OpDefinition = {
     return [shape.filter((_, i) => !dims.includes(i))];
   },
   plan: { kind: "view", of: 0 },
+  gradient: (op, [dy]) => [reshape(dy, shapeOf(op.inputs[0]))],
 };
 
 const fillKernels: Readonly<Record<string, "fillFloat32" | "fillInt32">> = {
@@ -74,14 +78,18 @@ export const Fill: OpDefinition = {
       k.call(kernel, k.output(0), toNumbers(k.constant(1))[0], sizeOf(k.outputShape(0)));
     },
   },
+  gradient: (_op, [dy]) => [null, reduceSum(dy)],
 };
 
 /** `input` with the same elements in another shape; one size may be -1. */
-export function reshape(input: TensorLike, shape: readonly number[], name = "Reshape"): Tensor {
+export function reshape(input: TensorLike, shape: readonly number[] | Tensor, name = "Reshape"): Tensor {
   return opScope(name, [input], (scope) => {
     const x = convertToTensor(input, { name: "tensor" });
-    const wanted = constant(shape as number[], { dtype: int32, shape: [shape.length], name: "shape" });
-    return createOp(Reshape, [x, wanted], { T: attr.type(x.dtype), Tshape: attr.type(int32) }, scope).outputs[0];
+    const wanted =
+      shape instanceof Tensor
+        ? shape
+        : constant(shape as number[], { dtype: int32, shape: [shape.length], name: "shape" });
+    return createOp(Reshape, [x, wanted], { T: attr.type(x.dtype), Tshape: attr.type(wanted.dtype) }, scope).outputs[0];
   });
 }
 
@@ -92,28 +100,37 @@ export function squeeze(input: TensorLike, axis: readonly number[] = [], name = 
 }
 
 /** A tensor of one repeated value. */
-export function fill(shape: readonly number[], value: number, options: { dtype?: DType; name?: string } = {}): Tensor {
+export function fill(
+  shape: readonly number[] | Tensor,
+  value: TensorLike,
+  options: { dtype?: DType; name?: string } = {},
+): Tensor {
   return opScope(options.name ?? "Fill", [], (scope) => {
-    const dims = constant(shape as number[], { dtype: int32, shape: [shape.length], name: "dims" });
-    return filled(dims, constant(value, { dtype: options.dtype ?? float32, name: "value" }), scope);
+    const dims =
+      shape instanceof Tensor
+        ? shape
+        : constant(shape as number[], { dtype: int32, shape: [shape.length], name: "dims" });
+    const dtype = value instanceof Tensor ? undefined : (options.dtype ?? float32);
+    return filled(dims, convertToTensor(value, { dtype, name: "value" }), scope);
   });
 }
 
 /** TensorFlow keeps a constant up to this many elements in the graph, beyond it a Fill. */
 const constantLimit = 1000;
 
-/** A tensor of zeros: a Const where it is small, a Fill elsewhere. */
-export function zeros(shape: readonly number[], dtype: DType = float32, name = "zeros"): Tensor {
+/** A tensor of zeros: a Const where its shape is known and small, a Fill elsewhere. */
+export function zeros(shape: readonly number[] | Tensor, dtype: DType = float32, name = "zeros"): Tensor {
   return constantOrFill(shape, 0, dtype, name);
 }
 
-/** A tensor of ones: a Const where it is small, a Fill elsewhere. */
-export function ones(shape: readonly number[], dtype: DType = float32, name = "ones"): Tensor {
+/** A tensor of ones: a Const where its shape is known and small, a Fill elsewhere. */
+export function ones(shape: readonly number[] | Tensor, dtype: DType = float32, name = "ones"): Tensor {
   return constantOrFill(shape, 1, dtype, name);
 }
 
-function constantOrFill(shape: readonly number[], value: number, dtype: DType, name: string): Tensor {
-  return opScope(name, [], (scope) => {
+function constantOrFill(shape: readonly number[] | Tensor, value: number, dtype: DType, name: string): Tensor {
+  return opScope(name, [shape], (scope) => {
+    if (shape instanceof Tensor) return filled(shape, constant(value, { dtype, name: "Const" }), scope);
     if (sizeOf(shape) < constantLimit) return constant(value, { dtype, shape, name: scope });
     const dims = constant(shape as number[], { dtype: int32, shape: [shape.length], name: "shape_as_tensor" });
     return filled(dims, constant(value, { dtype, name: "Const" }), scope);

@@ -10,6 +10,7 @@ import { toTensorValue, type FeedValue, type TensorValue } from "../graph/tensor
 import { Variable } from "../graph/variable.ts";
 import { Const } from "./constant.ts";
 import type { NodeView, OpDefinition } from "./definition.ts";
+import { definitionFor } from "./registry.ts";
 
 /** Anything a builder accepts where it needs a tensor. */
 export type TensorLike = Tensor | Variable | FeedValue;
@@ -67,11 +68,24 @@ export function inferShapes(
   }
 }
 
-/** The value of a tensor that is the same in every run: a Const behind any number of Identities. */
+/** The value of a tensor that is the same in every run, whatever is fed to placeholders: a Const behind any number of
+ * Identities, or what folds from such (a shape, axes). */
 export function constantValue(tensor: Tensor): TensorValue | undefined {
-  let at = tensor;
-  while (at.op.type === "Identity") at = at.op.inputs[0];
-  return at.op.type === "Const" ? at.op.tensor("value") : undefined;
+  const { op } = tensor;
+  if (op.type === "Const") return op.tensor("value");
+  if (op.type === "Identity") return constantValue(op.inputs[0]);
+  return definitionFor(op.type)?.fold?.(builtView(op))?.[tensor.index];
+}
+
+/** An operation of the graph as rules see it while the graph is built. */
+function builtView(op: Operation): NodeView {
+  return {
+    op,
+    inputCount: op.inputs.length,
+    inputShape: (i) => op.inputs[i].shape,
+    inputDtype: (i) => op.inputs[i].dtype,
+    constant: (i) => constantValue(op.inputs[i]),
+  };
 }
 
 /** A constant operation. Without a dtype, whole numbers give int32, others float32, booleans bool. A single value fills `shape`. */

@@ -1,9 +1,10 @@
 /** Const: a value that is part of the graph. The builder `constant` is in build.ts, where operands become tensors. */
-import type { OpDefinition } from "./definition.ts";
+import { notDifferentiable, type OpDefinition } from "./definition.ts";
 
 export const Const: OpDefinition = {
   type: "Const",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.tensor("value").shape],
   plan: { kind: "source" },
+  gradient: notDifferentiable("it has no inputs"),
 };

@@ -24,6 +24,7 @@ function switching(type: string, ref: boolean): OpDefinition {
       return [node.inputShape(0), node.inputShape(0)];
     },
     plan: { kind: "switch" },
+    gradient: switchGradient,
   };
 }
 
@@ -37,6 +38,7 @@ function merging(type: string, ref: boolean): OpDefinition {
       return [shape, []];
     },
     plan: { kind: "merge" },
+    gradient: mergeGradient,
   };
 }
 
@@ -44,6 +46,38 @@ export const Switch: OpDefinition = switching("Switch", false);
 export const RefSwitch: OpDefinition = switching("RefSwitch", true);
 export const Merge: OpDefinition = merging("Merge", false);
 export const RefMerge: OpDefinition = merging("RefMerge", true);
+
+/** The gradient comes from whichever branch ran: a Merge of both (tensorflow/python/ops/control_flow_grad.py). */
+function switchGradient(_op: Operation, [onFalse, onTrue]: readonly Tensor[]): (Tensor | null)[] {
+  return [merge([onFalse, onTrue], "cond_grad"), null];
+}
+
+/** The gradient goes to the branch that gave the value: a Switch by the predicate of that branch. */
+function mergeGradient(op: Operation, [dy]: readonly Tensor[]): Tensor[] {
+  const predicate = predicateOf(op);
+  if (!predicate)
+    throw new InvalidArgumentError(
+      `No gradient through '${op.name}' (op: '${op.type}'): it is not the result of a cond.`,
+    );
+  return dy.graph.colocateWith(dy.op, () => switchOp(dy, predicate, "cond_grad"), { ignoreExisting: true });
+}
+
+/** The predicate of the cond whose result a Merge is: that of a Switch above one input and not above the Merge's others. */
+function predicateOf(merge: Operation): Tensor | null {
+  const contexts = merge.graph.getCollection<unknown>(GraphKeys.COND_CONTEXT);
+  for (const input of merge.inputs) {
+    for (const context of contexts) {
+      if (
+        context instanceof CondContext &&
+        context.values.has(input.name) &&
+        !context.values.has(merge.outputs[0].name)
+      ) {
+        return context.predicate;
+      }
+    }
+  }
+  return null;
+}
 
 function checkPredicate(shape: Shape): void {
   if (shape !== null && shape.length !== 0)

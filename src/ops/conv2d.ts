@@ -4,7 +4,7 @@ import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
+import { noGradient, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
 
 export type Padding = "SAME" | "VALID" | "EXPLICIT";
 
@@ -148,6 +148,7 @@ export const Conv2D: OpDefinition = {
   type: "Conv2D",
   outputs: (node) => [node.inputDtype(0).base],
   shape: conv2dShape,
+  gradient: noGradient("its gradient is not written yet"),
   plan: {
     kind: "kernel",
     absorbs: (op, consumer, index) => {
@@ -182,6 +183,7 @@ export const Conv2D: OpDefinition = {
 
 export const BiasAdd: OpDefinition = {
   type: "BiasAdd",
+  gradient: noGradient("its gradient is not written yet"),
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [value, bias] = [node.inputShape(0), node.inputShape(1)];

@@ -4,7 +4,7 @@
  */
 import type { instantiate } from "../../dist/kernels.js";
 import type { DType } from "../graph/dtype.ts";
-import type { Operation } from "../graph/operation.ts";
+import type { Operation, Tensor } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
 import type { TensorValue } from "../graph/tensorValue.ts";
 
@@ -66,8 +66,10 @@ export interface KernelContext {
 export type PlanRule =
   /** The planner provides the value: Const, Placeholder, a variable. */
   | { readonly kind: "source" }
-  /** Output 0 is input `of` under another shape: no step. */
+  /** Output 0 is input `of`, perhaps under another shape: no step. */
   | { readonly kind: "view"; readonly of: number }
+  /** Has no kernel: its value always follows from constants and shapes (see `fold`). */
+  | { readonly kind: "fold" }
   /** Runs nothing: NoOp. */
   | { readonly kind: "none" }
   /** Passes input 0 on to output 1 if the predicate (input 1) is true, to output 0 otherwise. */
@@ -85,6 +87,24 @@ export type PlanRule =
   /** Known, but not run here. `why` is the end of a sentence. */
   | { readonly kind: "refused"; readonly why: string };
 
+/** How gradients pass an operation, from its outputs to its inputs. */
+export type GradientRule =
+  /** `dy` has one gradient for each output that is trainable (float32; zeros where nothing flowed) and undefined for the
+   * others; the result has one for each input, null where none flows. Operations are added to the default graph. */
+  | ((op: Operation, dy: readonly Tensor[]) => readonly (Tensor | null)[])
+  /** No gradient flows, for this reason. `silent`: as if nothing depended on the inputs; otherwise reaching it is an error. */
+  | { readonly none: string; readonly silent: boolean };
+
+/** A rule for what no gradient can flow through: integers, state, shapes. */
+export function notDifferentiable(why: string): GradientRule {
+  return { none: why, silent: true };
+}
+
+/** A rule for what would need a gradient that TensorFlow has not either, or that is not here. */
+export function noGradient(why: string): GradientRule {
+  return { none: why, silent: false };
+}
+
 export interface OpDefinition {
   readonly type: string;
   /** Types of the outputs. */
@@ -92,6 +112,12 @@ export interface OpDefinition {
   /** Shapes of the outputs as far as the inputs' are known. Throws InvalidArgumentError where they do not fit. */
   shape(node: NodeView): readonly Shape[];
   readonly plan: PlanRule;
+  readonly gradient: GradientRule;
+  /** The outputs, where they follow from constant inputs and from shapes: integers and booleans that other rules ask for.
+   * Undefined if something is not known yet. */
+  fold?(node: NodeView): readonly TensorValue[] | undefined;
+  /** True for an operation that must run wherever it is reached, though nobody takes its outputs (random, Assert). */
+  readonly stateful?: true;
   /** For updates of a variable: the input that is the reference, passed on as output 0, and whether the old value is
    * replaced (Assign) or read (AssignSub). */
   readonly updates?: { readonly ref: number; readonly replaces: boolean };

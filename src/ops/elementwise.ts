@@ -1,11 +1,14 @@
 /** Elementwise operations with NumPy broadcasting, and unary ones (tensorflow/core/ops/math_ops.cc). */
 import { attr } from "../graph/attr.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import { Tensor } from "../graph/operation.ts";
-import { broadcastShapes, sameShape, sizeOf } from "../graph/shape.ts";
+import { Tensor, type Operation } from "../graph/operation.ts";
+import { broadcastShapes, isFullyDefined, sameShape, sizeOf } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
+import { reshape } from "./array.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import type { KernelContext, OpDefinition } from "./definition.ts";
+import { reduceSum } from "./reduce.ts";
+import { broadcastGradientArgs, shape as shapeOf } from "./shape.ts";
 
 /** How two operands meet: the first word of the attribute block of the binary kernels (assembly/elementwise.ts). */
 const pattern = { same: 0, scalarA: 1, scalarB: 2, rowB: 3, rowA: 4, general: 5 } as const;
@@ -23,9 +26,17 @@ type BinaryKernel =
   | "multiplyInt32";
 type UnaryKernel = "negate" | "rsqrt" | "sqrt" | "square" | "abs" | "reciprocal" | "relu" | "relu6";
 
-function binary(type: string, kernels: Readonly<Record<string, BinaryKernel>>): OpDefinition {
+function binary(
+  type: string,
+  kernels: Readonly<Record<string, BinaryKernel>>,
+  gradient: (dy: Tensor, x: Tensor, y: Tensor, op: Operation) => readonly [Tensor, Tensor],
+): OpDefinition {
   return {
     type,
+    gradient: (op, [dy]) => {
+      const [x, y] = op.inputs;
+      return unbroadcast(gradient(dy, x, y, op), x, y);
+    },
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [broadcastShapes(node.inputShape(0), node.inputShape(1))],
     plan: {
@@ -41,9 +52,10 @@ function binary(type: string, kernels: Readonly<Record<string, BinaryKernel>>): 
   };
 }
 
-function unary(type: string, kernel: UnaryKernel): OpDefinition {
+function unary(type: string, kernel: UnaryKernel, gradient: (dy: Tensor, op: Operation) => Tensor): OpDefinition {
   return {
     type,
+    gradient: (op, [dy]) => [gradient(dy, op)],
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     plan: {
@@ -100,23 +112,60 @@ function broadcastStrides(shape: readonly number[], out: readonly number[]): num
   return strides;
 }
 
-export const Add: OpDefinition = binary("Add", { float32: "add", int32: "addInt32" });
-export const AddV2: OpDefinition = binary("AddV2", { float32: "add", int32: "addInt32" });
-export const Sub: OpDefinition = binary("Sub", { float32: "subtract", int32: "subtractInt32" });
-export const Mul: OpDefinition = binary("Mul", { float32: "multiply", int32: "multiplyInt32" });
-export const RealDiv: OpDefinition = binary("RealDiv", { float32: "divide" });
-export const Maximum: OpDefinition = binary("Maximum", { float32: "maximum" });
-export const Minimum: OpDefinition = binary("Minimum", { float32: "minimum" });
-export const SquaredDifference: OpDefinition = binary("SquaredDifference", { float32: "squaredDifference" });
+/** Sums gradients over the axes along which an operand was repeated, so that each has its operand's shape. */
+function unbroadcast(gradients: readonly [Tensor, Tensor], x: Tensor, y: Tensor): readonly [Tensor, Tensor] {
+  const known = isFullyDefined(x.shape) && isFullyDefined(y.shape);
+  if (known && sameShape(x.shape as number[], y.shape as number[])) return gradients;
+  const [shapeX, shapeY] = [shapeOf(x), shapeOf(y)];
+  const [axesX, axesY] = broadcastGradientArgs(shapeX, shapeY);
+  return [reshape(reduceSum(gradients[0], axesX), shapeX), reshape(reduceSum(gradients[1], axesY), shapeY)];
+}
 
-export const Neg: OpDefinition = unary("Neg", "negate");
-export const Rsqrt: OpDefinition = unary("Rsqrt", "rsqrt");
-export const Sqrt: OpDefinition = unary("Sqrt", "sqrt");
-export const Square: OpDefinition = unary("Square", "square");
-export const Abs: OpDefinition = unary("Abs", "abs");
-export const Reciprocal: OpDefinition = unary("Reciprocal", "reciprocal");
-export const Relu: OpDefinition = unary("Relu", "relu");
-export const Relu6: OpDefinition = unary("Relu6", "relu6");
+export const Add: OpDefinition = binary("Add", { float32: "add", int32: "addInt32" }, (dy) => [dy, dy]);
+export const AddV2: OpDefinition = binary("AddV2", { float32: "add", int32: "addInt32" }, (dy) => [dy, dy]);
+export const Sub: OpDefinition = binary("Sub", { float32: "subtract", int32: "subtractInt32" }, (dy) => [
+  dy,
+  negative(dy),
+]);
+export const Mul: OpDefinition = binary("Mul", { float32: "multiply", int32: "multiplyInt32" }, (dy, x, y) => [
+  multiply(dy, y),
+  multiply(x, dy),
+]);
+// d(x / y) = dx / y − (x / y) / y · dy
+export const RealDiv: OpDefinition = binary("RealDiv", { float32: "divide" }, (dy, x, y) => [
+  divide(dy, y),
+  multiply(dy, divide(divide(negative(x), y), y)),
+]);
+const unwritten = (): never => {
+  throw new UnimplementedError("Its gradient is not written yet.");
+};
+export const Maximum: OpDefinition = binary("Maximum", { float32: "maximum" }, unwritten);
+export const Minimum: OpDefinition = binary("Minimum", { float32: "minimum" }, unwritten);
+// d(x − y)² = 2 (x − y) (dx − dy)
+export const SquaredDifference: OpDefinition = binary(
+  "SquaredDifference",
+  { float32: "squaredDifference" },
+  (dy, x, y) => {
+    const twice = multiply(multiply(2, dy), subtract(x, y));
+    return [twice, negative(twice)];
+  },
+);
+
+export const Neg: OpDefinition = unary("Neg", "negate", (dy) => negative(dy));
+// d x^(−1/2) = −1/2 · y³ · dx
+export const Rsqrt: OpDefinition = unary("Rsqrt", "rsqrt", (dy, { outputs: [y] }) =>
+  multiply(multiply(dy, -0.5), multiply(y, multiply(y, y))),
+);
+// d √x = dx / (2 √x)
+export const Sqrt: OpDefinition = unary("Sqrt", "sqrt", (dy, { outputs: [y] }) => divide(multiply(dy, 0.5), y));
+export const Square: OpDefinition = unary("Square", "square", (dy, { inputs: [x] }) => multiply(dy, multiply(x, 2)));
+// d(1/x) = −y² · dx
+export const Reciprocal: OpDefinition = unary("Reciprocal", "reciprocal", (dy, { outputs: [y] }) =>
+  negative(multiply(dy, multiply(y, y))),
+);
+export const Abs: OpDefinition = unary("Abs", "abs", unwritten);
+export const Relu: OpDefinition = unary("Relu", "relu", unwritten);
+export const Relu6: OpDefinition = unary("Relu6", "relu6", unwritten);
 
 /** Both operands as tensors of one dtype; a plain number takes the dtype of the tensor beside it. */
 function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: string): Tensor {

@@ -3,21 +3,28 @@ import { attr } from "../graph/attr.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, graphOf, type TensorLike } from "./build.ts";
-import type { OpDefinition } from "./definition.ts";
+import { notDifferentiable, type GradientRule, type OpDefinition } from "./definition.ts";
 
-function passing(type: string): OpDefinition {
+function passing(type: string, gradient: GradientRule): OpDefinition {
   return {
     type,
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     plan: { kind: "view", of: 0 },
+    gradient,
   };
 }
 
-export const Identity: OpDefinition = passing("Identity");
-export const StopGradient: OpDefinition = passing("StopGradient");
+export const Identity: OpDefinition = passing("Identity", (_op, [dy]) => [dy]);
+export const StopGradient: OpDefinition = passing("StopGradient", notDifferentiable("it is there to stop gradients"));
 
-export const NoOp: OpDefinition = { type: "NoOp", outputs: () => [], shape: () => [], plan: { kind: "none" } };
+export const NoOp: OpDefinition = {
+  type: "NoOp",
+  outputs: () => [],
+  shape: () => [],
+  plan: { kind: "none" },
+  gradient: notDifferentiable("it computes nothing"),
+};
 
 /** The value of `input` under a name of its own. Made inside `controlDependencies`, it is what carries them. */
 export function identity(input: TensorLike, name = "Identity"): Tensor {

@@ -5,13 +5,14 @@ import { InvalidArgumentError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { checkShape, formatShape, mergeShapes, type Shape } from "../graph/shape.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import type { OpDefinition } from "./definition.ts";
+import { notDifferentiable, type OpDefinition } from "./definition.ts";
 
 export const Placeholder: OpDefinition = {
   type: "Placeholder",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.hasAttr("shape") ? op.shape("shape") : null],
   plan: { kind: "source" },
+  gradient: notDifferentiable("it has no inputs"),
 };
 
 export const PlaceholderWithDefault: OpDefinition = {
@@ -19,6 +20,7 @@ export const PlaceholderWithDefault: OpDefinition = {
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.shape("shape")],
   plan: { kind: "view", of: 0 },
+  gradient: (_op, [dy]) => [dy],
 };
 
 /** A tensor that every run must feed. `shape`: dimensions, null where any size will do; null alone for any rank. */

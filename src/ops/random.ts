@@ -7,7 +7,7 @@ import type { Tensor } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { elementAt, toNumbers } from "../graph/tensorValue.ts";
 import { constant, createOp, opScope } from "./build.ts";
-import type { NodeView, OpDefinition } from "./definition.ts";
+import { notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
 import { add, multiply, subtract } from "./elementwise.ts";
 
 function shapeFromInput(node: NodeView): (readonly (number | null)[] | null)[] {
@@ -19,6 +19,8 @@ export const RandomUniform: OpDefinition = {
   type: "RandomUniform",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: shapeFromInput,
+  stateful: true,
+  gradient: notDifferentiable("random numbers do not depend on their inputs"),
   plan: {
     kind: "kernel",
     emit(k) {
@@ -36,6 +38,8 @@ export const RandomUniformInt: OpDefinition = {
   type: "RandomUniformInt",
   outputs: ({ op }) => [op.dtype("Tout")],
   shape: shapeFromInput,
+  stateful: true,
+  gradient: notDifferentiable("random numbers do not depend on their inputs"),
   plan: {
     kind: "kernel",
     emit(k) {

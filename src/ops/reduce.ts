@@ -2,12 +2,12 @@
 import { attr } from "../graph/attr.ts";
 import { int32 } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import type { Tensor } from "../graph/operation.ts";
+import { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { squeeze } from "./array.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import type { NodeView, OpDefinition } from "./definition.ts";
+import { noGradient, type NodeView, type OpDefinition } from "./definition.ts";
 import { squaredDifference } from "./elementwise.ts";
 import { stopGradient } from "./identity.ts";
 
@@ -16,6 +16,7 @@ function reducing(type: string, kernel: "sum" | "mean"): OpDefinition {
     type,
     outputs: (node) => [node.inputDtype(0).base],
     shape: reducedShape,
+    gradient: noGradient("its gradient is not written yet"),
     plan: {
       kind: "kernel",
       emit(k) {
@@ -81,18 +82,16 @@ export function alternatingGroups(
   return sizes.length ? { sizes, firstIsReduced } : { sizes: [sizeOf(shape)], firstIsReduced: false };
 }
 
+/** Axes to reduce: one, several, all (null), or a constant tensor. */
+export type ReduceAxis = number | readonly number[] | Tensor | null;
+
 export interface ReduceOptions {
   /** Keep the reduced dimensions with size 1. Default false. */
   keepDims?: boolean;
   name?: string;
 }
 
-function reduceOp(
-  definition: OpDefinition,
-  input: TensorLike,
-  axis: number | readonly number[] | null,
-  options: ReduceOptions,
-): Tensor {
+function reduceOp(definition: OpDefinition, input: TensorLike, axis: ReduceAxis, options: ReduceOptions): Tensor {
   const name = options.name ?? definition.type;
   const x = convertToTensor(input);
   if (axis === null && x.shape === null) {
@@ -100,33 +99,31 @@ function reduceOp(
       `${definition.type} over all axes needs an input of known rank; name the axes of '${x.name}'.`,
     );
   }
-  const axes = axis === null ? x.shape!.map((_, i) => i) : typeof axis === "number" ? [axis] : [...axis];
-  const axesConstant = (constantName: string): Tensor =>
-    constant(axes, { dtype: int32, shape: typeof axis === "number" ? [] : [axes.length], name: constantName });
+  const axesConstant = (constantName: string): Tensor => {
+    if (axis instanceof Tensor) return axis;
+    const axes = axis === null ? x.shape!.map((_, i) => i) : typeof axis === "number" ? [axis] : [...axis];
+    return constant(axes, { dtype: int32, shape: typeof axis === "number" ? [] : [axes.length], name: constantName });
+  };
   // As in TensorFlow: the axes of a full reduction are a Const of their own, given ones belong to the operation's scope.
   const all = axis === null ? x.graph.asDefault(() => axesConstant("Const")) : null;
   return opScope(name, [x], (scope) => {
     const indices = all ?? axesConstant("reduction_indices");
-    const attrs = { T: attr.type(x.dtype), Tidx: attr.type(int32), keep_dims: attr.bool(options.keepDims ?? false) };
+    const attrs = {
+      T: attr.type(x.dtype),
+      Tidx: attr.type(indices.dtype),
+      keep_dims: attr.bool(options.keepDims ?? false),
+    };
     return createOp(definition, [x, indices], attrs, scope).outputs[0];
   });
 }
 
 /** Sum over `axis` (null: all). float32, deterministic order. */
-export function reduceSum(
-  input: TensorLike,
-  axis: number | readonly number[] | null = null,
-  options: ReduceOptions = {},
-): Tensor {
+export function reduceSum(input: TensorLike, axis: ReduceAxis = null, options: ReduceOptions = {}): Tensor {
   return reduceOp(Sum, input, axis, options);
 }
 
 /** Mean over `axis` (null: all). float32, deterministic order. NaN over no elements. */
-export function reduceMean(
-  input: TensorLike,
-  axis: number | readonly number[] | null = null,
-  options: ReduceOptions = {},
-): Tensor {
+export function reduceMean(input: TensorLike, axis: ReduceAxis = null, options: ReduceOptions = {}): Tensor {
   return reduceOp(Mean, input, axis, options);
 }
 

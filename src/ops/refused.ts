@@ -1,6 +1,6 @@
 /** Operation types that trainlet knows and refuses, each with the way round it. Reached only if a fetch needs them. */
 import { unknownType } from "../graph/dtype.ts";
-import type { OpDefinition } from "./definition.ts";
+import { noGradient, type OpDefinition } from "./definition.ts";
 
 const whileLoop = "while loops are not supported; unroll the loop, or train without it";
 const functional =
@@ -28,4 +28,5 @@ export const refusedOps: readonly OpDefinition[] = Object.entries(reasons).map((
   outputs: () => [unknownType],
   shape: () => [null],
   plan: { kind: "refused", why },
+  gradient: noGradient(why),
 }));

@@ -1,4 +1,5 @@
 /** Every operation type trainlet runs: an explicit table, so that a file does not register itself by being imported. */
+import { AddN, OnesLike, ZerosLike } from "./addN.ts";
 import { Fill, Reshape, Squeeze } from "./array.ts";
 import { FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3 } from "./batchNorm.ts";
 import { Const } from "./constant.ts";
@@ -11,9 +12,11 @@ import { Placeholder, PlaceholderWithDefault } from "./placeholder.ts";
 import { RandomUniform, RandomUniformInt } from "./random.ts";
 import { Mean, Sum } from "./reduce.ts";
 import { refusedOps } from "./refused.ts";
+import { BroadcastGradientArgs, Rank, Shape, ShapeN, Size } from "./shape.ts";
 import { Assign, AssignAdd, AssignSub, VariableV2 } from "./state.ts";
 
-const definitions: readonly OpDefinition[] = [
+/** A function, because definitions and builders import each other: the table is made when the first is asked for. */
+const definitions = (): readonly OpDefinition[] => [
   Const,
   Placeholder,
   PlaceholderWithDefault,
@@ -31,6 +34,14 @@ const definitions: readonly OpDefinition[] = [
   Fill,
   Reshape,
   Squeeze,
+  Shape,
+  ShapeN,
+  Size,
+  Rank,
+  BroadcastGradientArgs,
+  AddN,
+  ZerosLike,
+  OnesLike,
   elementwise.Add,
   elementwise.AddV2,
   elementwise.Sub,
@@ -59,7 +70,15 @@ const definitions: readonly OpDefinition[] = [
   ...refusedOps,
 ];
 
-/** Definitions by operation type. */
-export const registry: ReadonlyMap<string, OpDefinition> = new Map(
-  definitions.map((definition) => [definition.type, definition]),
-);
+let table: ReadonlyMap<string, OpDefinition> | undefined;
+
+/** The definition of an operation type; undefined for one that trainlet does not know. */
+export function definitionFor(type: string): OpDefinition | undefined {
+  table ??= new Map(definitions().map((definition) => [definition.type, definition]));
+  return table.get(type);
+}
+
+/** All operation types that trainlet knows. */
+export function knownTypes(): string[] {
+  return definitions().map((definition) => definition.type);
+}

@@ -6,13 +6,14 @@ import type { Tensor } from "../graph/operation.ts";
 import { formatShape, mergeShapes, sameShape, sizeOf, type Shape } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import type { KernelContext, OpDefinition } from "./definition.ts";
+import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 
 export const VariableV2: OpDefinition = {
   type: "VariableV2",
   outputs: ({ op }) => [op.dtype("dtype").ref],
   shape: ({ op }) => [op.shape("shape")],
   plan: { kind: "source" },
+  gradient: notDifferentiable("a variable is where gradients end"),
 };
 
 export const Assign: OpDefinition = {
@@ -22,6 +23,7 @@ export const Assign: OpDefinition = {
     node.op.bool("validate_shape", true) ? mergeShapes(node.inputShape(0), node.inputShape(1)) : node.inputShape(1),
   ],
   updates: { ref: 0, replaces: true },
+  gradient: notDifferentiable("an assignment is no function of its inputs"),
   plan: {
     kind: "kernel",
     emit(k) {
@@ -44,6 +46,7 @@ function accumulating(type: string, kernels: Readonly<Record<string, UpdateKerne
     outputs: (node) => [node.inputDtype(0).ref],
     shape: (node) => [mergeShapes(node.inputShape(0), node.inputShape(1))],
     updates: { ref: 0, replaces: false },
+    gradient: notDifferentiable("an assignment is no function of its inputs"),
     plan: { kind: "kernel", emit: (k) => emitAccumulate(k, kernels) },
   };
 }

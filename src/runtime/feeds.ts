@@ -10,8 +10,10 @@ import {
   type FetchedTensor,
   flattenNested,
   nestedShape,
+  toTensorValue,
   type FeedValue,
   type Nested,
+  type TensorValue,
 } from "../graph/tensorValue.ts";
 import type { Heap } from "./heap.ts";
 
@@ -172,9 +174,15 @@ export function writeFeed(heap: Heap, feed: Feed, address: number): void {
     (view as { [i: number]: number | bigint })[at + i] = big ? BigInt(data[i] as number) : Number(data[i]);
 }
 
-/** A scalar that may decide a Switch. */
-export function scalarOf(feed: Feed): number {
-  return Number(feed.data[0]);
+/** Elements of a feed that may decide a Switch or a shape. */
+const decidingElements = 16;
+
+/** The value of a small feed of integers or booleans: what plans may depend on. */
+export function smallValue(feed: Feed): TensorValue | undefined {
+  const dtype = feed.tensor.dtype.base;
+  if (dtype.isFloating || feed.data.length > decidingElements) return undefined;
+  const data = Array.from(feed.data as ArrayLike<number>);
+  return toTensorValue(dtype.name === "bool" ? data.map(Boolean) : data, dtype, feed.shape);
 }
 
 /** TensorFlow's sentence for a placeholder that no one fed. */

@@ -1,12 +1,14 @@
 /** The plans of a session: compiled once for each kind of run, kept by least recent use, sharing one arena. */
 import type { BatchNormLayer } from "../graph/batchNormLayers.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
-import type { KernelExports, OpDefinition } from "../ops/definition.ts";
-import { registry } from "../ops/registry.ts";
-import { scalarOf, type Feed } from "./feeds.ts";
+import type { TensorValue } from "../graph/tensorValue.ts";
+import { noGradient, type KernelExports, type OpDefinition } from "../ops/definition.ts";
+import { definitionFor } from "../ops/registry.ts";
+import { smallValue, type Feed } from "./feeds.ts";
 import type { Heap } from "./heap.ts";
 import type { MemoryBudget } from "./host.ts";
 import { compile, type PlannerOptions } from "./plan/compile.ts";
+import { PlanConstants } from "./plan/constants.ts";
 import { Executor } from "./plan/execute.ts";
 import type { Plan } from "./plan/plan.ts";
 import { reach, type Reach } from "./plan/reach.ts";
@@ -58,10 +60,10 @@ export class PlanCache {
       return { cached: known, reached: null };
     }
     const reached = reachOf(items, feeds);
+    const cached = this.#compile(reached, items, feeds, layers);
     let deciding = this.#deciding.get(kind);
     if (!deciding) this.#deciding.set(kind, (deciding = new Set()));
-    for (const tensor of reached.decidingFeeds) deciding.add(tensor);
-    const cached = this.#compile(reached, items, feeds, layers);
+    for (const tensor of reached.constants.decidingFeeds) deciding.add(tensor);
     this.#plans.set(this.#key(kind, feeds), cached);
     this.#evict();
     return { cached, reached };
@@ -87,7 +89,7 @@ export class PlanCache {
     const deciding = this.#deciding.get(kind);
     const parts = feeds.map(({ tensor, shape }, i) => {
       const dimensions = shape.join("x");
-      return deciding?.has(tensor) ? `${dimensions}=${scalarOf(feeds[i])}` : dimensions;
+      return deciding?.has(tensor) ? `${dimensions}=${Array.from(feeds[i].data).join()}` : dimensions;
     });
     return `${kind};${parts.join()}`;
   }
@@ -128,12 +130,10 @@ export class PlanCache {
 /** What a run needs: see plan/reach.ts. */
 export function reachOf(items: readonly (Tensor | Operation)[], feeds: readonly Feed[]): Reach {
   const fed = new Map(feeds.map((feed) => [feed.tensor, feed]));
-  return reach({
-    fetches: items,
-    isFed: (tensor) => fed.has(tensor),
-    fedScalar: (tensor) => scalarOf(fed.get(tensor)!),
-    definitionOf,
-  });
+  const isFed = (tensor: Tensor): boolean => fed.has(tensor);
+  const fedValue = (tensor: Tensor): TensorValue | undefined => smallValue(fed.get(tensor)!);
+  const constants = new PlanConstants({ definitionOf, isFed, fedValue });
+  return reach({ fetches: items, isFed, constants, definitionOf });
 }
 
 function idOf(item: Tensor | Operation): string {
@@ -141,7 +141,7 @@ function idOf(item: Tensor | Operation): string {
 }
 
 function definitionOf(op: Operation): OpDefinition {
-  return registry.get(op.type) ?? unknownOp(op.type);
+  return definitionFor(op.type) ?? unknownOp(op.type);
 }
 
 const unknown = new Map<string, OpDefinition>();
@@ -151,7 +151,13 @@ function unknownOp(type: string): OpDefinition {
   let definition = unknown.get(type);
   if (!definition) {
     const why = `'${type}' is not supported; FEATURES.md lists what is`;
-    definition = { type, outputs: () => [], shape: () => [], plan: { kind: "refused", why } };
+    definition = {
+      type,
+      outputs: () => [],
+      shape: () => [],
+      plan: { kind: "refused", why },
+      gradient: noGradient(why),
+    };
     unknown.set(type, definition);
   }
   return definition;

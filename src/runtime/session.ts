@@ -100,9 +100,14 @@ export class Session {
     return this.#state.seed;
   }
 
-  /** Bytes of variables, plan constants and arena; and of the WebAssembly memory that holds them. */
-  get memory(): { usedBytes: number; arenaBytes: number; totalBytes: number } {
-    return { usedBytes: this.#heap.usedBytes, arenaBytes: this.#plans.arenaBytes, totalBytes: this.#heap.memoryBytes };
+  /** Bytes of variables, plan constants and arena; of the WebAssembly memory that holds them; and what they may be at most. */
+  get memory(): { usedBytes: number; arenaBytes: number; totalBytes: number; limitBytes: number } {
+    return {
+      usedBytes: this.#heap.usedBytes,
+      arenaBytes: this.#plans.arenaBytes,
+      totalBytes: this.#heap.memoryBytes,
+      limitBytes: this.#budget.limitBytes,
+    };
   }
 
   /** Runs what the fetches need and gives their values in the fetches' own structure; undefined for an operation.

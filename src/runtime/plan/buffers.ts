@@ -3,6 +3,7 @@ import type { DType, TypedArray } from "../../graph/dtype.ts";
 import { InternalError, InvalidArgumentError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
+import type { TensorValue } from "../../graph/tensorValue.ts";
 import type { Heap } from "../heap.ts";
 import type { Buffer, Storage } from "./plan.ts";
 import type { Reach } from "./reach.ts";
@@ -104,20 +105,20 @@ export class PlanBuffers {
         `'${root.name}' (op: '${op.type}') has the dtype ${dtype}, which is not computed here.`,
       );
     }
-    if (op.type !== "Const") return this.make("arena", root.name, bytes, { shape, dtype });
+    const value = this.#request.reach.constants.valueOf(root);
+    if (!value) return this.make("arena", root.name, bytes, { shape, dtype });
     const { maxMemoryBytes } = this.#request;
     if (bytes > maxMemoryBytes) throw exhausted(bytes, maxMemoryBytes, { label: root.name, shape, dtype, bytes });
     const offset = this.#allocate(bytes);
-    this.#writeConstant(root, offset);
+    this.#writeConstant(value, offset);
     return this.make("constant", root.name, bytes, { shape, dtype, offset });
   }
 
-  #writeConstant({ op, dtype }: Tensor, address: number): void {
-    const value = op.tensor("value");
+  #writeConstant({ dtype, shape, data: elements }: TensorValue, address: number): void {
     const at = address / dtype.size;
     const view = this.#request.heap.view(dtype) as Float32Array;
-    const data = value.data as TypedArray as Float32Array;
-    const size = sizeOf(value.shape);
+    const data = elements as TypedArray as Float32Array;
+    const size = sizeOf(shape);
     view.set(data.length > size ? data.subarray(0, size) : data, at);
     if (data.length < size) view.fill(data[data.length - 1], at + data.length, at + size);
   }

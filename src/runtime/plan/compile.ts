@@ -19,7 +19,7 @@ import {
   type VariableWrite,
 } from "./plan.ts";
 import { isUndecidedSwitch, type Guard, type Reach } from "./reach.ts";
-import { constantInPlan, exhausted, inferPlanShapes } from "./shapes.ts";
+import { exhausted, inferPlanShapes } from "./shapes.ts";
 
 /** Choices that tests make to prove the planner: the results must not depend on them. */
 export interface PlannerOptions {
@@ -64,6 +64,8 @@ class Compiler {
   /** Copies of predicates that are variables. */
   readonly #predicates = new Map<Tensor, Buffer>();
   #needed = new Set<Tensor>();
+  /** Nodes that become steps. */
+  #nodes: ReadonlySet<PlanNode> = new Set();
   #live = new Set<Operation>();
 
   constructor(request: CompileRequest) {
@@ -99,6 +101,7 @@ class Compiler {
       ({ update, decay }) => this.#live.has(update) && (this.#isFed(decay) || this.#live.has(decay.op)),
     );
     for (const { decay } of counted) this.#kept.add(reach.rootOf(decay));
+    this.#nodes = this.#findNodes(nodes);
     this.#countReaders(nodes);
 
     const feeds = [...fedShapes.keys()].map((tensor) => ({ tensor, buffer: this.#buffers.of(tensor) }));
@@ -139,7 +142,7 @@ class Compiler {
   readonly #isFed = (tensor: Tensor): boolean => this.#request.fedShapes.has(tensor);
 
   #constant(tensor: Tensor): TensorValue | undefined {
-    return constantInPlan(tensor, this.#request);
+    return this.#request.reach.constants.valueOf(tensor);
   }
 
   // Steps
@@ -153,8 +156,37 @@ class Compiler {
   }
 
   #isStep(node: PlanNode): boolean {
-    const { kind } = this.#request.definitionOf(node.operations[0]).plan;
+    return this.#nodes.has(node);
+  }
+
+  /** True for a node that kernels compute: not a view, not a value that is known. */
+  #computes(node: PlanNode): boolean {
+    const definition = this.#request.definitionOf(node.operations[0]);
+    const { kind } = definition.plan;
+    if (definition.fold && node.last.outputs.every((output) => this.#constant(output))) return false;
     return kind === "kernel" || (kind === "merge" && this.#isUndecided(node.last));
+  }
+
+  /** Nodes that run: those with effects, and what these and the fetches read. What only orders others, as a control
+   * input, need not be computed. */
+  #findNodes(nodes: readonly PlanNode[]): Set<PlanNode> {
+    const { reach, definitionOf, fetches } = this.#request;
+    const found = new Set<PlanNode>();
+    const wanted = new Set<Tensor>(this.#kept);
+    const want = (guards: readonly Guard[]): void => guards.forEach((guard) => wanted.add(guard.predicate));
+    for (const fetch of fetches) if (fetch instanceof Tensor) want(reach.conditionOf(fetch) ?? []);
+    for (const node of nodes.toReversed()) {
+      if (!this.#computes(node)) continue;
+      const hasEffect = node.operations.some((op) => definitionOf(op).updates || definitionOf(op).stateful);
+      if (!hasEffect && !node.last.outputs.some((output) => wanted.has(output))) continue;
+      found.add(node);
+      for (const root of this.#readsOf(node)) wanted.add(root);
+      want(reach.guardsOf(node.last));
+      if (definitionOf(node.last).plan.kind === "merge") {
+        for (const input of reach.inputsOf(node.last)) want(reach.conditionOf(input) ?? []);
+      }
+    }
+    return found;
   }
 
   #isUndecided(merge: Operation): boolean {

@@ -5,8 +5,8 @@
 import { InvalidArgumentError, UnimplementedError } from "../../graph/errors.ts";
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import { elementAt } from "../../graph/tensorValue.ts";
-import { constantValue } from "../../ops/build.ts";
 import type { OpDefinition } from "../../ops/definition.ts";
+import type { PlanConstants } from "./constants.ts";
 
 /** A predicate that only the run decides, and the value under which an operation runs. */
 export interface Guard {
@@ -20,8 +20,7 @@ type Condition = readonly Guard[] | null;
 export interface Request {
   readonly fetches: readonly (Tensor | Operation)[];
   readonly isFed: (tensor: Tensor) => boolean;
-  /** The value of a fed boolean scalar. */
-  readonly fedScalar: (tensor: Tensor) => number;
+  readonly constants: PlanConstants;
   readonly definitionOf: (op: Operation) => OpDefinition;
 }
 
@@ -35,14 +34,15 @@ export interface Reach {
   rootOf(tensor: Tensor): Tensor;
   /** Data inputs that matter: a decided Switch does not need its predicate. */
   inputsOf(op: Operation): readonly Tensor[];
-  /** Fed tensors whose value the plan depends on. */
-  readonly decidingFeeds: ReadonlySet<Tensor>;
+  readonly constants: PlanConstants;
 }
 
 export function reach(request: Request): Reach {
-  const { isFed, definitionOf } = request;
-  const decidingFeeds = new Set<Tensor>();
-  const predicateOf = memoize((tensor: Tensor) => decide(tensor, request, decidingFeeds));
+  const { isFed, definitionOf, constants } = request;
+  const predicateOf = (tensor: Tensor): boolean | undefined => {
+    const value = constants.valueOf(tensor);
+    return value && elementAt(value, 0) !== 0;
+  };
   const fetchedOps = request.fetches.map((fetch) =>
     fetch instanceof Tensor ? (isFed(fetch) ? null : fetch.op) : fetch,
   );
@@ -132,7 +132,7 @@ export function reach(request: Request): Reach {
     conditionOf,
     rootOf: root,
     inputsOf,
-    decidingFeeds,
+    constants,
   };
 }
 
@@ -153,22 +153,6 @@ export function notTaken(fetch: Tensor | Operation): InvalidArgumentError {
   return new InvalidArgumentError(
     `'${fetch.name}' has no value in this run: it belongs to a branch of cond that was not taken. Fetch the result of cond, or feed its predicate otherwise.`,
   );
-}
-
-/** The value of a predicate that feeds and constants decide. */
-function decide(tensor: Tensor, request: Request, decidingFeeds: Set<Tensor>): boolean | undefined {
-  let at = tensor;
-  for (;;) {
-    if (request.isFed(at)) {
-      decidingFeeds.add(at);
-      return request.fedScalar(at) !== 0;
-    }
-    const known = constantValue(at);
-    if (known) return elementAt(known, 0) !== 0;
-    const { plan } = request.definitionOf(at.op);
-    if (plan.kind !== "view") return undefined;
-    at = at.op.inputs[plan.of];
-  }
 }
 
 /** All must hold. Opposite guards of one predicate can never. */
@@ -240,12 +224,4 @@ function topological(ops: ReadonlySet<Operation>, { isFed, definitionOf }: Reque
     }
   }
   return result;
-}
-
-function memoize<K, V>(compute: (key: K) => V): (key: K) => V {
-  const known = new Map<K, V>();
-  return (key) => {
-    if (!known.has(key)) known.set(key, compute(key));
-    return known.get(key)!;
-  };
 }

@@ -3,8 +3,7 @@ import type { DType } from "../../graph/dtype.ts";
 import { InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { formatShape, isFullyDefined, sizeOf } from "../../graph/shape.ts";
-import type { TensorValue } from "../../graph/tensorValue.ts";
-import { constantValue, inferShapes } from "../../ops/build.ts";
+import { inferShapes } from "../../ops/build.ts";
 import type { OpDefinition } from "../../ops/definition.ts";
 import { formatBytes } from "../heap.ts";
 import type { PlanNode } from "./order.ts";
@@ -24,16 +23,12 @@ const plannableBytes = 2 ** 28;
 /** The shape of every tensor of the plan. */
 export function inferPlanShapes(nodes: readonly PlanNode[], request: ShapeRequest): Map<Tensor, readonly number[]> {
   const shapes = new Map<Tensor, readonly number[]>(request.fedShapes);
+  const { constants } = request.reach;
+  constants.useShapes(shapes);
   for (const op of nodes.flatMap((node) => node.operations)) {
     const definition = request.definitionOf(op);
     const inputs = op.inputs.map((input) => shapes.get(input) ?? input.shape);
-    const node = {
-      op,
-      inputCount: op.inputs.length,
-      inputShape: (i: number) => inputs[i],
-      inputDtype: (i: number) => op.inputs[i].dtype,
-      constant: (i: number) => constantInPlan(op.inputs[i], request),
-    };
+    const node = constants.view(op);
     const inferred =
       definition.plan.kind === "merge"
         ? [mergedShape(op, request.reach, shapes), []]
@@ -43,6 +38,7 @@ export function inferPlanShapes(nodes: readonly PlanNode[], request: ShapeReques
       let shape = inferred[i];
       // A placeholder with a default declares less than the default is.
       if (!isFullyDefined(shape) && definition.plan.kind === "view") shape = inputs[definition.plan.of];
+      if (!isFullyDefined(shape)) shape = constants.valueOf(output)?.shape ?? shape;
       if (!isFullyDefined(shape)) {
         throw new InvalidArgumentError(
           `The shape of '${output.name}' (op: '${op.type}') is not known before the run: ${formatShape(shape)}. Feed or declare full shapes.`,
@@ -68,22 +64,6 @@ function mergedShape(op: Operation, reach: Reach, shapes: ReadonlyMap<Tensor, re
     }
   }
   return first;
-}
-
-/** The value of a tensor that is constant in this plan: not fed, and a Const behind views. */
-export function constantInPlan(
-  tensor: Tensor,
-  request: Pick<ShapeRequest, "fedShapes" | "definitionOf">,
-): TensorValue | undefined {
-  let at = tensor;
-  while (!request.fedShapes.has(at)) {
-    const known = constantValue(at);
-    if (known) return known;
-    const { plan } = request.definitionOf(at.op);
-    if (plan.kind !== "view") return undefined;
-    at = at.op.inputs[plan.of];
-  }
-  return undefined;
 }
 
 /** TensorFlow's class for "too large", with the figure and the largest tensor. */

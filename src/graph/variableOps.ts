@@ -1,0 +1,15 @@
+/** Operations that hold a variable: a reference (VariableV2) or a resource (VarHandleOp). */
+import type { DType } from "./dtype.ts";
+import type { Operation } from "./operation.ts";
+import type { Shape } from "./shape.ts";
+
+const variableTypes = new Set(["VariableV2", "Variable", "VarHandleOp"]);
+
+export function isVariable(op: Operation): boolean {
+  return variableTypes.has(op.type);
+}
+
+/** Type and shape of the value that the variable holds. */
+export function variableType(op: Operation): { dtype: DType; shape: Shape } {
+  return { dtype: op.dtype("dtype").base, shape: op.shape("shape") };
+}

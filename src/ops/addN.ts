@@ -1,0 +1,80 @@
+/** AddN, ZerosLike, OnesLike: what backpropagation is put together with (tensorflow/core/ops/math_ops.cc, array_ops.cc). */
+import { attr } from "../graph/attr.ts";
+import { UnimplementedError } from "../graph/errors.ts";
+import type { Tensor } from "../graph/operation.ts";
+import { mergeShapes, sizeOf } from "../graph/shape.ts";
+import { convertToTensor, createOp, type TensorLike } from "./build.ts";
+import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
+import { broadcastBlock } from "./elementwise.ts";
+
+export const AddN: OpDefinition = {
+  type: "AddN",
+  outputs: (node) => [node.inputDtype(0).base],
+  shape(node) {
+    let shape = node.inputShape(0);
+    for (let i = 1; i < node.inputCount; i++) shape = mergeShapes(shape, node.inputShape(i));
+    return [shape];
+  },
+  plan: {
+    kind: "kernel",
+    inPlace: [0],
+    emit(k) {
+      requireFloat(k);
+      const shape = k.outputShape(0);
+      const [first, second, ...rest] = k.op.inputs.map((_, i) => k.input(i));
+      const sum = k.output(0);
+      if (!second) k.call("copyBytes", sum, first, sizeOf(shape) * 4);
+      else k.call("add", sum, first, second, k.attributes(broadcastBlock(shape, shape, shape)));
+      // From left to right, as the operands are named.
+      for (const operand of rest) k.call("add", sum, sum, operand, k.attributes(broadcastBlock(shape, shape, shape)));
+    },
+  },
+  gradient: (op, [dy]) => op.inputs.map(() => dy),
+};
+
+function filling(type: string, value: 0 | 1): OpDefinition {
+  return {
+    type,
+    outputs: (node) => [node.inputDtype(0).base],
+    shape: (node) => [node.inputShape(0)],
+    plan: {
+      kind: "kernel",
+      emit(k) {
+        const kernel = ({ float32: "fillFloat32", int32: "fillInt32" } as const)[k.inputDtype(0).name as "float32"];
+        if (!kernel)
+          throw new UnimplementedError(`'${k.op.name}' (op: '${type}') is not supported for ${k.inputDtype(0).name}.`);
+        k.call(kernel, k.output(0), value, sizeOf(k.outputShape(0)));
+      },
+    },
+    gradient: notDifferentiable("its value does not depend on its input's"),
+  };
+}
+
+export const ZerosLike: OpDefinition = filling("ZerosLike", 0);
+export const OnesLike: OpDefinition = filling("OnesLike", 1);
+
+function requireFloat(k: KernelContext): void {
+  const { name } = k.inputDtype(0);
+  if (name !== "float32")
+    throw new UnimplementedError(
+      `'${k.op.name}' (op: '${k.op.type}') is not supported for ${name}; supported: float32.`,
+    );
+}
+
+/** The sum of tensors of one shape, from left to right. float32. */
+export function addN(inputs: readonly TensorLike[], name = "AddN"): Tensor {
+  const tensors = inputs.map((input) => convertToTensor(input));
+  return createOp(AddN, tensors, { T: attr.type(tensors[0].dtype), N: attr.int(tensors.length) }, name).outputs[0];
+}
+
+/** Zeros of the type and shape of `input`. float32, int32. */
+export function zerosLike(input: TensorLike, name = "zeros_like"): Tensor {
+  const x = convertToTensor(input);
+  return createOp(ZerosLike, [x], { T: attr.type(x.dtype) }, name).outputs[0];
+}
+
+/** Ones of the type and shape of `input`. float32, int32. */
+export function onesLike(input: TensorLike, name = "ones_like"): Tensor {
+  const x = convertToTensor(input);
+  return createOp(OnesLike, [x], { T: attr.type(x.dtype) }, name).outputs[0];
+}

@@ -1,0 +1,73 @@
+/**
+ * Values that are known before a run: Consts, small feeds, and what folds from them (shapes, axes, predicates). A feed whose
+ * value was used joins the plan's key.
+ */
+import type { Operation, Tensor } from "../../graph/operation.ts";
+import { isFullyDefined, type Shape } from "../../graph/shape.ts";
+import type { TensorValue } from "../../graph/tensorValue.ts";
+import type { NodeView, OpDefinition } from "../../ops/definition.ts";
+
+/** Beyond this many elements a value is computed by kernels. */
+export const foldLimit = 1024;
+
+export interface ConstantsRequest {
+  readonly definitionOf: (op: Operation) => OpDefinition;
+  readonly isFed: (tensor: Tensor) => boolean;
+  /** A feed's value, if it is small. */
+  readonly fedValue: (tensor: Tensor) => TensorValue | undefined;
+}
+
+export class PlanConstants {
+  readonly #request: ConstantsRequest;
+  readonly #known = new Map<Tensor, TensorValue | undefined>();
+  #shapes: ReadonlyMap<Tensor, readonly number[]> = new Map();
+  /** Feeds that values were derived from. */
+  readonly decidingFeeds = new Set<Tensor>();
+
+  constructor(request: ConstantsRequest) {
+    this.#request = request;
+  }
+
+  /** Lets shapes be used from now on; values that were unknown without them are tried again. */
+  useShapes(shapes: ReadonlyMap<Tensor, readonly number[]>): void {
+    this.#shapes = shapes;
+    for (const [tensor, value] of this.#known) if (value === undefined) this.#known.delete(tensor);
+  }
+
+  valueOf(tensor: Tensor): TensorValue | undefined {
+    if (this.#known.has(tensor)) return this.#known.get(tensor);
+    // A cycle (a while loop's) has no value: it is found unknown while it is being looked at.
+    this.#known.set(tensor, undefined);
+    const value = this.#evaluate(tensor);
+    this.#known.set(tensor, value);
+    return value;
+  }
+
+  #evaluate(tensor: Tensor): TensorValue | undefined {
+    const { isFed, fedValue, definitionOf } = this.#request;
+    if (isFed(tensor)) {
+      const value = fedValue(tensor);
+      if (value) this.decidingFeeds.add(tensor);
+      return value;
+    }
+    const { op } = tensor;
+    if (op.type === "Const") return op.tensor("value");
+    const definition = definitionOf(op);
+    if (definition.fold) return definition.fold(this.view(op))?.[tensor.index];
+    if (definition.plan.kind !== "view" || tensor.index > 0) return undefined;
+    const value = this.valueOf(op.inputs[definition.plan.of]);
+    const [shape] = value ? definition.shape(this.view(op)) : [null];
+    return value && isFullyDefined(shape) ? { ...value, shape } : value;
+  }
+
+  /** The node as shape rules and folds see it in this plan. */
+  view(op: Operation): NodeView {
+    return {
+      op,
+      inputCount: op.inputs.length,
+      inputShape: (i): Shape => this.#shapes.get(op.inputs[i]) ?? op.inputs[i].shape,
+      inputDtype: (i) => op.inputs[i].dtype,
+      constant: (i) => this.valueOf(op.inputs[i]),
+    };
+  }
+}
