@@ -70,6 +70,7 @@ function bytesOf(item: unknown): Uint8Array | undefined {
       snapshotName: item.value().name,
       initialValueName: item.initialValue.name,
       trainable: item.trainable,
+      isResource: item.op.type === "VarHandleOp",
     });
   }
   if (item instanceof CondContext) {

@@ -252,7 +252,8 @@ function variableFrom(bytes: Uint8Array, graph: Graph): Variable | undefined {
   } catch {
     return undefined;
   }
-  if (def.isResource || !def.variableName || !def.initializerName) return undefined;
+  if (!def.variableName || !def.initializerName) return undefined;
+  // A resource's handle is called as the variable is; its name may carry ":0".
   const op = graph.findOperation(def.variableName.replace(/:0$/, ""));
   const initializer = graph.findOperation(def.initializerName);
   const snapshot = graph.findOperation(def.snapshotName.replace(/:0$/, ""))?.outputs[0];

@@ -5,6 +5,7 @@
 import type { Graph } from "./graph.ts";
 import type { Operation, Tensor } from "./operation.ts";
 import { elementAt, type TensorValue } from "./tensorValue.ts";
+import { isVariable } from "./variableOps.ts";
 
 /** One moving statistic and the operation that moves it. */
 export interface MovingStatistic {
@@ -58,10 +59,10 @@ function scopeOf(name: string): string {
 }
 
 function parseUpdate(op: Operation): Update | null {
-  if (op.type !== "AssignSub") return null;
+  if (op.type !== "AssignSub" && op.type !== "AssignSubVariableOp") return null;
   const variable = behind(op.inputs[0]).op;
   const product = behind(op.inputs[1]).op;
-  if (variable.type !== "VariableV2" || product.type !== "Mul") return null;
+  if (!isVariable(variable) || product.type !== "Mul") return null;
   for (const [difference, decay] of [
     [product.inputs[0], product.inputs[1]],
     [product.inputs[1], product.inputs[0]],
@@ -77,7 +78,11 @@ function parseUpdate(op: Operation): Update | null {
 /** Looks through operations that pass a value on. A Switch passes its data on; a Merge is looked at by its callers. */
 function behind(tensor: Tensor): Tensor {
   let at = tensor;
-  while (["Identity", "Switch", "RefSwitch", "Squeeze", "Reshape", "StopGradient", "Cast"].includes(at.op.type))
+  while (
+    ["Identity", "ReadVariableOp", "Switch", "RefSwitch", "Squeeze", "Reshape", "StopGradient", "Cast"].includes(
+      at.op.type,
+    )
+  )
     at = at.op.inputs[0];
   return at;
 }

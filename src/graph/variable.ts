@@ -3,9 +3,10 @@ import type { DType } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import type { Operation, Tensor } from "./operation.ts";
 import type { Shape } from "./shape.ts";
+import { variableType } from "./variableOps.ts";
 
 export class Variable {
-  /** The VariableV2 operation. */
+  /** The operation that holds it: VariableV2 or VarHandleOp. */
   readonly op: Operation;
   readonly initializer: Operation;
   readonly initialValue: Tensor;
@@ -36,14 +37,14 @@ export class Variable {
   }
 
   get dtype(): DType {
-    return this.op.outputs[0].dtype.base;
+    return variableType(this.op).dtype;
   }
 
   get shape(): Shape {
-    return this.op.outputs[0].shape;
+    return variableType(this.op).shape;
   }
 
-  /** The reference itself, what assignments take. */
+  /** The reference or resource itself, what assignments take. */
   get ref(): Tensor {
     return this.op.outputs[0];
   }

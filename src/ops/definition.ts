@@ -105,6 +105,13 @@ export function noGradient(why: string): GradientRule {
   return { none: why, silent: false };
 }
 
+export interface VariableUpdate {
+  /** The input that is the variable: a reference or a resource. */
+  readonly ref: number;
+  /** True if the old value is replaced (Assign), false if it is read (AssignSub). */
+  readonly replaces: boolean;
+}
+
 export interface OpDefinition {
   readonly type: string;
   /** Types of the outputs. */
@@ -118,7 +125,6 @@ export interface OpDefinition {
   fold?(node: NodeView): readonly TensorValue[] | undefined;
   /** True for an operation that must run wherever it is reached, though nobody takes its outputs (random, Assert). */
   readonly stateful?: true;
-  /** For updates of a variable: the input that is the reference, passed on as output 0, and whether the old value is
-   * replaced (Assign) or read (AssignSub). */
-  readonly updates?: { readonly ref: number; readonly replaces: boolean };
+  /** The variables that the operation writes, by input. If it has outputs, output 0 is the first of them, as a reference. */
+  readonly updates?: readonly VariableUpdate[];
 }

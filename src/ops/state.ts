@@ -4,7 +4,7 @@ import type { DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { formatShape, mergeShapes, sameShape, sizeOf, type Shape } from "../graph/shape.ts";
-import { Variable } from "../graph/variable.ts";
+import { Variable as VariableObject } from "../graph/variable.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 
@@ -16,13 +16,16 @@ export const VariableV2: OpDefinition = {
   gradient: notDifferentiable("a variable is where gradients end"),
 };
 
+/** The older form of VariableV2. */
+export const Variable: OpDefinition = { ...VariableV2, type: "Variable" };
+
 export const Assign: OpDefinition = {
   type: "Assign",
   outputs: (node) => [node.inputDtype(0).ref],
   shape: (node) => [
     node.op.bool("validate_shape", true) ? mergeShapes(node.inputShape(0), node.inputShape(1)) : node.inputShape(1),
   ],
-  updates: { ref: 0, replaces: true },
+  updates: [{ ref: 0, replaces: true }],
   gradient: notDifferentiable("an assignment is no function of its inputs"),
   plan: {
     kind: "kernel",
@@ -45,7 +48,7 @@ function accumulating(type: string, kernels: Readonly<Record<string, UpdateKerne
     type,
     outputs: (node) => [node.inputDtype(0).ref],
     shape: (node) => [mergeShapes(node.inputShape(0), node.inputShape(1))],
-    updates: { ref: 0, replaces: false },
+    updates: [{ ref: 0, replaces: false }],
     gradient: notDifferentiable("an assignment is no function of its inputs"),
     plan: { kind: "kernel", emit: (k) => emitAccumulate(k, kernels) },
   };
@@ -79,8 +82,8 @@ export function variableOp(shape: Shape, dtype: DType, name: string): Tensor {
   return createOp(VariableV2, [], attrs, name).outputs[0];
 }
 
-function reference(ref: Tensor | Variable, what: string): Tensor {
-  const tensor = ref instanceof Variable ? ref.ref : ref;
+function reference(ref: Tensor | VariableObject, what: string): Tensor {
+  const tensor = ref instanceof VariableObject ? ref.ref : ref;
   if (!tensor.dtype.isRef)
     throw new InvalidArgumentError(`${what} needs a variable, '${tensor.name}' is a plain tensor.`);
   return tensor;
@@ -88,7 +91,7 @@ function reference(ref: Tensor | Variable, what: string): Tensor {
 
 /** Sets the variable; gives its reference, which has the new value. */
 export function assign(
-  ref: Tensor | Variable,
+  ref: Tensor | VariableObject,
   value: TensorLike,
   options: { name?: string; validateShape?: boolean } = {},
 ): Tensor {
@@ -102,7 +105,7 @@ export function assign(
   return createOp(Assign, [target, given], attrs, options.name ?? "Assign").outputs[0];
 }
 
-function accumulate(definition: OpDefinition, ref: Tensor | Variable, value: TensorLike, name: string): Tensor {
+function accumulate(definition: OpDefinition, ref: Tensor | VariableObject, value: TensorLike, name: string): Tensor {
   const target = reference(ref, definition.type);
   const given = convertToTensor(value, { dtype: target.dtype.base });
   return createOp(definition, [target, given], { T: attr.type(target.dtype), use_locking: attr.bool(false) }, name)
@@ -110,11 +113,11 @@ function accumulate(definition: OpDefinition, ref: Tensor | Variable, value: Ten
 }
 
 /** Adds to the variable; gives its reference. float32, int32, int64. */
-export function assignAdd(ref: Tensor | Variable, value: TensorLike, name = "AssignAdd"): Tensor {
+export function assignAdd(ref: Tensor | VariableObject, value: TensorLike, name = "AssignAdd"): Tensor {
   return accumulate(AssignAdd, ref, value, name);
 }
 
 /** Subtracts from the variable; gives its reference. float32, int32. */
-export function assignSub(ref: Tensor | Variable, value: TensorLike, name = "AssignSub"): Tensor {
+export function assignSub(ref: Tensor | VariableObject, value: TensorLike, name = "AssignSub"): Tensor {
   return accumulate(AssignSub, ref, value, name);
 }

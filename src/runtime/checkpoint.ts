@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "../graph/errors.ts";
 import type { Operation } from "../graph/operation.ts";
 import { formatShape, isCompatible } from "../graph/shape.ts";
 import { FetchedTensor } from "../graph/tensorValue.ts";
+import { variableType } from "../graph/variableOps.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../formats/safetensors.ts";
 import type { SessionChanges } from "./session.ts";
 import { generatorWords } from "./state.ts";
@@ -48,7 +49,7 @@ export function decodeCheckpoint(
   if (extra.length) problems.push(`the graph has no variable ${list(extra)}`);
   for (const [name, op] of known) {
     const tensor = tensors.get(name);
-    const { shape, dtype } = op.outputs[0];
+    const { shape, dtype } = variableType(op);
     if (tensor && (!isCompatible(tensor.shape, shape) || dtypeFromName(tensor.dtype) !== dtype.base)) {
       problems.push(
         `'${name}' is [${tensor.shape.join(",")}] ${tensor.dtype} in it and ${formatShape(shape)} ${dtype.base} in the graph`,

@@ -22,19 +22,33 @@ export type Feeds =
   | ReadonlyMap<Tensor | string, FeedValue | FetchedTensor>
   | { readonly [name: string]: FeedValue | FetchedTensor };
 
-/** A value that fits its tensor. */
-export interface Feed {
-  readonly tensor: Tensor;
+/** What a value is for: a tensor, or a variable that is loaded. */
+export interface ValueTarget {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** A value that fits its target. */
+export interface ParsedValue {
+  readonly dtype: DType;
   readonly shape: readonly number[];
   readonly data: ArrayLike<number | bigint | boolean>;
   /** What the elements are; null for plain numbers and booleans, which are judged one by one. */
   readonly source: DType | null;
 }
 
+export interface Feed extends ParsedValue {
+  readonly tensor: Tensor;
+}
+
 export function parseFeeds(graph: Graph, feeds: Feeds | undefined): Feed[] {
   if (!feeds) return [];
   const entries = feeds instanceof Map ? [...feeds] : Object.entries(feeds);
-  return entries.map(([key, value]) => parseFeed(resolveFeed(graph, key as Tensor | string), value));
+  return entries.map(([key, value]) => {
+    const tensor = resolveFeed(graph, key as Tensor | string);
+    return Object.assign(parseValue(tensor, value), { tensor });
+  });
 }
 
 function resolveFeed(graph: Graph, key: Tensor | string): Tensor {
@@ -53,17 +67,18 @@ function resolveFeed(graph: Graph, key: Tensor | string): Tensor {
   return key;
 }
 
-function parseFeed(tensor: Tensor, value: FeedValue | FetchedTensor): Feed {
-  const feed = readValue(tensor, value);
-  if (!tensor.dtype.array)
-    throw new InvalidArgumentError(`Tensor '${tensor.name}' of dtype ${tensor.dtype} cannot be fed.`);
+/** Checks a value against what it is for. */
+export function parseValue(target: ValueTarget, value: FeedValue | FetchedTensor): ParsedValue {
+  if (!target.dtype.array)
+    throw new InvalidArgumentError(`Tensor '${target.name}' of dtype ${target.dtype} cannot be fed.`);
+  const feed = readValue(target, value);
   if (feed.data.length !== sizeOf(feed.shape)) {
     throw new InvalidArgumentError(
-      `The value fed to '${tensor.name}' has ${feed.data.length} elements, its shape [${feed.shape.join(",")}] needs ${sizeOf(feed.shape)}.`,
+      `The value fed to '${target.name}' has ${feed.data.length} elements, its shape [${feed.shape.join(",")}] needs ${sizeOf(feed.shape)}.`,
     );
   }
-  checkElements(tensor, feed);
-  checkFeedShape(tensor.name, tensor.shape, feed.shape);
+  checkElements(target, feed);
+  checkFeedShape(target.name, target.shape, feed.shape);
   return feed;
 }
 
@@ -75,44 +90,45 @@ export function checkFeedShape(name: string, declared: Shape, shape: readonly nu
   }
 }
 
-function readValue(tensor: Tensor, value: FeedValue | FetchedTensor): Feed {
+function readValue(target: ValueTarget, value: FeedValue | FetchedTensor): ParsedValue {
+  const dtype = target.dtype.base;
   if (ArrayBuffer.isView(value)) {
     const data = value as TypedArray;
     if (typeof data.length !== "number")
-      throw new InvalidArgumentError(`A DataView cannot be fed to '${tensor.name}'; use a typed array.`);
-    return { tensor, shape: flatShape(tensor, data.length), data, source: dtypeOfArray(data) };
+      throw new InvalidArgumentError(`A DataView cannot be fed to '${target.name}'; use a typed array.`);
+    return { dtype, shape: flatShape(target, data.length), data, source: dtypeOfArray(data) };
   }
   if (value !== null && typeof value === "object" && "data" in value) {
-    const { data, shape, dtype } = value;
+    const { data, shape, dtype: given } = value;
     if (!Array.isArray(shape) || !shape.every((size) => Number.isInteger(size) && size >= 0)) {
       throw new InvalidArgumentError(
-        `The value fed to '${tensor.name}' has the shape ${JSON.stringify(shape)}; use an array of integers of at least 0.`,
+        `The value fed to '${target.name}' has the shape ${JSON.stringify(shape)}; use an array of integers of at least 0.`,
       );
     }
     if (!ArrayBuffer.isView(data) && !Array.isArray(data))
-      throw new InvalidArgumentError(`The data fed to '${tensor.name}' must be an array or a typed array.`);
-    const named = dtype === undefined ? null : typeof dtype === "string" ? dtypeFromName(dtype) : dtype;
+      throw new InvalidArgumentError(`The data fed to '${target.name}' must be an array or a typed array.`);
+    const named = given === undefined ? null : typeof given === "string" ? dtypeFromName(given) : given;
     const source = ArrayBuffer.isView(data)
       ? named?.name === "bool"
         ? named
         : dtypeOfArray(data as TypedArray)
       : named;
-    return { tensor, shape, data: data as ArrayLike<number>, source: ArrayBuffer.isView(data) ? source : null };
+    return { dtype, shape, data: data as ArrayLike<number>, source: ArrayBuffer.isView(data) ? source : null };
   }
   const kind = typeof value;
   if (kind !== "number" && kind !== "boolean" && kind !== "bigint" && !Array.isArray(value)) {
     throw new InvalidArgumentError(
-      `A ${value === null ? "null" : kind} cannot be fed to '${tensor.name}'; use a number, boolean, nested array, typed array or { data, shape }.`,
+      `A ${value === null ? "null" : kind} cannot be fed to '${target.name}'; use a number, boolean, nested array, typed array or { data, shape }.`,
     );
   }
   const nested = value as Nested;
-  const shape = nestedShape(nested, `'${tensor.name}'`);
-  return { tensor, shape, data: flattenNested(nested), source: null };
+  const shape = nestedShape(nested, `'${target.name}'`);
+  return { dtype, shape, data: flattenNested(nested), source: null };
 }
 
 /** A bare typed array takes the tensor's shape where that leaves at most one size open. */
-function flatShape(tensor: Tensor, length: number): readonly number[] {
-  const shape = tensor.shape;
+function flatShape(target: ValueTarget, length: number): readonly number[] {
+  const shape = target.shape;
   if (shape === null) return [length];
   const open = shape.filter((size) => size === null).length;
   const known = shape.reduce<number>((product, size) => product * (size ?? 1), 1);
@@ -131,25 +147,25 @@ const ranges: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 /** Refuses what would lose its meaning: fractions into integers, numbers out of range, booleans and numbers mixed up. */
-function checkElements(tensor: Tensor, feed: Feed): void {
-  const target = tensor.dtype.base.name;
+function checkElements(target: ValueTarget, feed: ParsedValue): void {
+  const wanted = target.dtype.base.name;
   const source = feed.source?.name ?? null;
   const refuse = (what: string): never => {
-    throw new InvalidArgumentError(`Cannot feed ${what} for Tensor '${tensor.name}', which has dtype ${target}.`);
+    throw new InvalidArgumentError(`Cannot feed ${what} for Tensor '${target.name}', which has dtype ${wanted}.`);
   };
-  if (source === target || (source === "uint8" && target === "bool")) return;
-  if (source !== null && (target === "bool" || source === "bool")) refuse(`a value of dtype ${source}`);
-  if (source !== null && floats.has(target)) return;
-  const range = ranges[target];
+  if (source === wanted || (source === "uint8" && wanted === "bool")) return;
+  if (source !== null && (wanted === "bool" || source === "bool")) refuse(`a value of dtype ${source}`);
+  if (source !== null && floats.has(wanted)) return;
+  const range = ranges[wanted];
   for (let i = 0; i < feed.data.length; i++) {
     const item = feed.data[i];
     if (typeof item === "boolean") {
-      if (target !== "bool") refuse(`the boolean ${String(item)}`);
+      if (wanted !== "bool") refuse(`the boolean ${String(item)}`);
     } else if (typeof item !== "number" && typeof item !== "bigint") {
       refuse(`${item === null ? "null" : `a ${typeof item}`}`);
-    } else if (target === "bool") {
+    } else if (wanted === "bool") {
       refuse(`the number ${item}`);
-    } else if (floats.has(target)) {
+    } else if (floats.has(wanted)) {
       continue;
     } else if (typeof item === "number" && !Number.isInteger(item)) {
       refuse(`the fractional number ${item}`);
@@ -160,8 +176,8 @@ function checkElements(tensor: Tensor, feed: Feed): void {
 }
 
 /** Writes a feed to its place. Typed arrays are converted by the platform's own copy. */
-export function writeFeed(heap: Heap, feed: Feed, address: number): void {
-  const dtype = feed.tensor.dtype.base;
+export function writeFeed(heap: Heap, feed: ParsedValue, address: number): void {
+  const { dtype } = feed;
   const view = heap.view(dtype);
   const at = address / dtype.size;
   const { data } = feed;
@@ -179,7 +195,7 @@ const decidingElements = 16;
 
 /** The value of a small feed of integers or booleans: what plans may depend on. */
 export function smallValue(feed: Feed): TensorValue | undefined {
-  const dtype = feed.tensor.dtype.base;
+  const { dtype } = feed;
   if (dtype.isFloating || feed.data.length > decidingElements) return undefined;
   const data = Array.from(feed.data as ArrayLike<number>);
   return toTensorValue(dtype.name === "bool" ? data.map(Boolean) : data, dtype, feed.shape);

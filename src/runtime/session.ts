@@ -14,7 +14,8 @@ import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
-import { parseFeeds, writeFeed, type Feed, type Feeds } from "./feeds.ts";
+import { isVariable, variableType } from "../graph/variableOps.ts";
+import { parseFeeds, parseValue, writeFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
 import { MemoryBudget } from "./host.ts";
@@ -184,17 +185,17 @@ export class Session {
   /** Sets variables by name: `session.load({ "conv_1/kernel": value })`. Either all are set or none. */
   load(values: { readonly [name: string]: FeedValue | FetchedTensor }): void {
     this.#checkOpen();
-    const feeds = Object.entries(values).map(([name, value]) => {
+    const parsed = Object.entries(values).map(([name, value]) => {
       const op = this.graph.findOperation(name);
-      if (!op || op.type !== "VariableV2") throw new NotFoundError(`The graph has no variable called '${name}'.`);
-      return parseFeeds(this.graph, new Map([[op.outputs[0], value]]))[0];
+      if (!op || !isVariable(op)) throw new NotFoundError(`The graph has no variable called '${name}'.`);
+      return [op, parseValue({ name: `${name}:0`, ...variableType(op) }, value)] as const;
     });
-    for (const feed of feeds) {
-      const slot = this.#state.variable(feed.tensor.op);
-      writeFeed(this.#heap, feed, slot.address);
+    for (const [op, value] of parsed) {
+      const slot = this.#state.variable(op);
+      writeFeed(this.#heap, value, slot.address);
       markWritten(slot);
     }
-    this.#forgetUpdates(feeds.map((feed) => feed.tensor.op));
+    this.#forgetUpdates(parsed.map(([op]) => op));
   }
 
   /** All initialised variables, by name. */
@@ -237,7 +238,7 @@ export class Session {
   async restore(bytes: Uint8Array): Promise<void> {
     this.#checkOpen();
     const { decodeCheckpoint } = await import("./checkpoint.ts");
-    const variables = this.graph.operations.filter((op) => op.type === "VariableV2");
+    const variables = this.graph.operations.filter(isVariable);
     const changes = decodeCheckpoint(
       bytes,
       variables,
@@ -317,11 +318,9 @@ export class Session {
     const copies = variables.map((op) => this.#state.variable(op)).map((slot) => [slot, this.#readSlot(slot)] as const);
     const generators = this.#state.generators();
     return () => {
-      for (const [slot, { data }] of copies)
-        (this.#heap.view(slot.op.outputs[0].dtype) as Float32Array).set(
-          data as Float32Array,
-          slot.address / slot.op.outputs[0].dtype.size,
-        );
+      for (const [{ dtype, address }, { data }] of copies) {
+        (this.#heap.view(dtype) as Float32Array).set(data as Float32Array, address / dtype.size);
+      }
       this.#state.restoreGenerators(generators);
     };
   }
@@ -360,9 +359,8 @@ export class Session {
   }
 
   #readSlot(slot: VariableSlot): FetchedTensor {
-    const { dtype } = slot.op.outputs[0];
-    const data: TypedArray = this.#heap.read(dtype, slot.address, sizeOf(slot.shape));
-    return new FetchedTensor(data, slot.shape, dtype.base.name);
+    const data: TypedArray = this.#heap.read(slot.dtype, slot.address, sizeOf(slot.shape));
+    return new FetchedTensor(data, slot.shape, slot.dtype.name);
   }
 
   #checkOpen(): void {

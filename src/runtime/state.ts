@@ -1,11 +1,14 @@
 /** What a session keeps between runs: variables, random generators, and how often statistics were updated. */
+import type { DType } from "../graph/dtype.ts";
 import type { Operation } from "../graph/operation.ts";
 import { FailedPreconditionError, InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { formatShape, isFullyDefined, sizeOf } from "../graph/shape.ts";
+import { variableType } from "../graph/variableOps.ts";
 import type { Heap } from "./heap.ts";
 
 export interface VariableSlot {
   readonly op: Operation;
+  readonly dtype: DType;
   readonly address: number;
   readonly shape: readonly number[];
   readonly bytes: number;
@@ -36,7 +39,7 @@ export class SessionState {
   variable(op: Operation): VariableSlot {
     let slot = this.#variables.get(op);
     if (!slot) {
-      const { shape, dtype } = op.outputs[0];
+      const { shape, dtype } = variableType(op);
       if (!isFullyDefined(shape))
         throw new InvalidArgumentError(
           `The variable '${op.name}' has the shape ${formatShape(shape)}; variables need a full shape.`,
@@ -44,7 +47,7 @@ export class SessionState {
       if (!dtype.array)
         throw new UnimplementedError(`The variable '${op.name}' has the dtype ${dtype.base}, which is not supported.`);
       const bytes = sizeOf(shape) * dtype.size;
-      slot = { op, address: this.#heap.allocate(bytes), shape, bytes, initialized: false, dirty: false };
+      slot = { op, dtype, address: this.#heap.allocate(bytes), shape, bytes, initialized: false, dirty: false };
       this.#variables.set(op, slot);
     }
     return slot;

@@ -3,6 +3,7 @@ import type { DType, TypedArray } from "../../graph/dtype.ts";
 import { InternalError, InvalidArgumentError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
+import { isVariable, variableType } from "../../graph/variableOps.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
 import type { Heap } from "../heap.ts";
 import type { Buffer, Storage } from "./plan.ts";
@@ -95,7 +96,9 @@ export class PlanBuffers {
 
   #forRoot(root: Tensor): Buffer {
     const shape = this.shapeOf(root);
-    const { dtype, op } = root;
+    const { op } = root;
+    // A resource's own type says nothing of the value that it holds.
+    const dtype = isVariable(op) ? variableType(op).dtype : root.dtype;
     const bytes = sizeOf(shape) * dtype.size;
     if (this.#request.fedShapes.has(root)) return this.make("arena", root.name, bytes, { shape, dtype });
     if (isVariable(op))
@@ -128,8 +131,4 @@ export class PlanBuffers {
     this.blocks.push(address);
     return address;
   }
-}
-
-export function isVariable(op: Operation): boolean {
-  return op.type === "VariableV2";
 }

@@ -2,11 +2,12 @@
 import { InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
+import { isVariable } from "../../graph/variableOps.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
 import type { KernelContext, KernelExports, KernelName, OpDefinition } from "../../ops/definition.ts";
 import { missingFeed } from "../feeds.ts";
 import type { Heap } from "../heap.ts";
-import { isVariable, PlanBuffers } from "./buffers.ts";
+import { PlanBuffers } from "./buffers.ts";
 import { order, type PlanNode } from "./order.ts";
 import { place } from "./place.ts";
 import {
@@ -319,7 +320,7 @@ class Compiler {
           );
         return value;
       },
-      input: (i) => (definition.updates?.ref === i ? this.#buffers.of(op.inputs[i]) : bufferOf(op.inputs[i])),
+      input: (i) => (isUpdated(definition, i) ? this.#buffers.of(op.inputs[i]) : bufferOf(op.inputs[i])),
       tensor: (of, i) => bufferOf(of.inputs[i]),
       output: (i) => this.#output(node, i),
       scratch: (bytes) => this.#buffers.make("arena", `scratch of ${op.name}`, bytes),
@@ -348,8 +349,11 @@ class Compiler {
     if (known) return known;
     const { plan } = definitionOf(node.operations[0]);
     const candidates = plan.kind === "kernel" && index === 0 && options.inPlace ? (plan.inPlace ?? []) : [];
+    // A kernel of several calls may read an operand that is named twice after it has begun to write.
+    const roots = node.operations.flatMap((op) => op.inputs).map((input) => reach.rootOf(input));
     for (const i of candidates) {
       const root = reach.rootOf(node.operations[0].inputs[i]);
+      if (roots.filter((other) => other === root).length > 1) continue;
       const buffer = this.#buffers.known(root);
       const free =
         buffer?.storage === "arena" &&
@@ -417,15 +421,16 @@ class Compiler {
       if (isUndecidedSwitch(node.last, this.#request)) noteRead(node.last.inputs[1], guards);
       if (!this.#isStep(node)) continue;
       for (const op of node.operations) {
-        const { updates, plan } = definitionOf(op);
+        const { updates = [], plan } = definitionOf(op);
         reach.inputsOf(op).forEach((input, i) => {
           // A Merge looks at an input only where its branch was taken.
           const readGuards = plan.kind === "merge" ? this.#guardsOf(input) : guards;
-          if (!(updates?.ref === i && updates.replaces)) noteRead(input, readGuards);
+          if (!updates.some((update) => update.ref === i && update.replaces)) noteRead(input, readGuards);
         });
-        if (!updates) continue;
-        const root = reach.rootOf(op.inputs[updates.ref]);
-        if (isVariable(root.op) && !this.#isFed(root)) writes.push({ variable: root.op, guards });
+        for (const { ref } of updates) {
+          const root = reach.rootOf(op.inputs[ref]);
+          if (isVariable(root.op) && !this.#isFed(root)) writes.push({ variable: root.op, guards });
+        }
       }
     }
     for (const fetch of this.#request.fetches) {
@@ -433,6 +438,10 @@ class Compiler {
     }
     return { reads: [...reads], writes };
   }
+}
+
+function isUpdated({ updates = [] }: OpDefinition, input: number): boolean {
+  return updates.some((update) => update.ref === input);
 }
 
 /** True if `guards` hold whenever `given` do. */

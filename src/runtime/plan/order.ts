@@ -111,7 +111,7 @@ function variableEdges(
         const root = reach.rootOf(input);
         const variable = root.op;
         if (!isVariable(variable) || isFed(root)) return;
-        const map = definition.updates?.ref === i ? writers : readers;
+        const map = definition.updates?.some((update) => update.ref === i) ? writers : readers;
         const list = map.get(variable);
         if (!list) map.set(variable, [node]);
         else if (!list.includes(node)) list.push(node);

@@ -88,7 +88,7 @@ export function reach(request: Request): Reach {
       if (isFed(at)) return at;
       const definition = definitionOf(at.op);
       const { plan } = definition;
-      if (definition.updates && at.index === 0) at = at.op.inputs[definition.updates.ref];
+      if (definition.updates && at.index === 0) at = at.op.inputs[definition.updates[0].ref];
       else if (plan.kind === "view") at = at.op.inputs[plan.of];
       else if (plan.kind === "switch") at = at.op.inputs[0];
       else if (plan.kind === "merge" && at.index === 0 && chosen.has(at.op)) at = at.op.inputs[chosen.get(at.op)!];

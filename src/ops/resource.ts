@@ -1,0 +1,86 @@
+/** Resource variables: VarHandleOp and what reads and writes through it (tensorflow/core/ops/resource_variable_ops.cc).
+ * A resource tensor is given the shape of the value it holds, not TensorFlow's scalar, so that it passes through Switch. */
+import { int32, resource } from "../graph/dtype.ts";
+import { UnimplementedError } from "../graph/errors.ts";
+import { isFullyDefined, mergeShapes, sizeOf } from "../graph/shape.ts";
+import { noGradient, notDifferentiable, type OpDefinition } from "./definition.ts";
+import { integers } from "./shape.ts";
+
+export const VarHandleOp: OpDefinition = {
+  type: "VarHandleOp",
+  outputs: () => [resource],
+  shape: ({ op }) => [op.shape("shape")],
+  plan: { kind: "source" },
+  gradient: notDifferentiable("a variable is where gradients end"),
+};
+
+export const ReadVariableOp: OpDefinition = {
+  type: "ReadVariableOp",
+  outputs: ({ op }) => [op.dtype("dtype")],
+  shape: (node) => [node.inputShape(0)],
+  plan: { kind: "view", of: 0 },
+  gradient: (_op, [dy]) => [dy],
+};
+
+export const VariableShape: OpDefinition = {
+  type: "VariableShape",
+  outputs: ({ op }) => [op.hasAttr("out_type") ? op.dtype("out_type") : int32],
+  shape: (node) => [[node.inputShape(0)?.length ?? null]],
+  plan: { kind: "fold" },
+  gradient: notDifferentiable("a shape is no function of values"),
+  fold(node) {
+    const shape = node.inputShape(0);
+    return isFullyDefined(shape)
+      ? [integers(shape, node.op.hasAttr("out_type") ? node.op.dtype("out_type") : int32)]
+      : undefined;
+  },
+};
+
+export const VarIsInitializedOp: OpDefinition = {
+  type: "VarIsInitializedOp",
+  outputs: () => [],
+  shape: () => [],
+  plan: { kind: "refused", why: "a session tells which variables have a value; use session.variables()" },
+  gradient: noGradient("it gives a boolean"),
+};
+
+type UpdateKernel = "assignAdd" | "assignAddInt32" | "assignAddInt64" | "assignSub" | "assignSubInt32";
+
+function updating(type: string, kernels: Readonly<Record<string, UpdateKernel>> | null): OpDefinition {
+  return {
+    type,
+    outputs: () => [],
+    shape(node) {
+      mergeShapes(node.inputShape(0), node.inputShape(1));
+      return [];
+    },
+    updates: [{ ref: 0, replaces: kernels === null }],
+    gradient: notDifferentiable("an assignment is no function of its inputs"),
+    plan: {
+      kind: "kernel",
+      emit(k) {
+        const dtype = k.inputDtype(1);
+        const count = sizeOf(k.inputShape(1));
+        if (kernels === null) return k.call("copyBytes", k.input(0), k.input(1), count * dtype.size);
+        const kernel = kernels[dtype.name];
+        if (!kernel) {
+          throw new UnimplementedError(
+            `'${k.op.name}' (op: '${type}') is not supported for ${dtype.name}; supported: ${Object.keys(kernels).join(", ")}.`,
+          );
+        }
+        k.call(kernel, k.input(0), k.input(1), count);
+      },
+    },
+  };
+}
+
+export const AssignVariableOp: OpDefinition = updating("AssignVariableOp", null);
+export const AssignAddVariableOp: OpDefinition = updating("AssignAddVariableOp", {
+  float32: "assignAdd",
+  int32: "assignAddInt32",
+  int64: "assignAddInt64",
+});
+export const AssignSubVariableOp: OpDefinition = updating("AssignSubVariableOp", {
+  float32: "assignSub",
+  int32: "assignSubInt32",
+});
