@@ -5,16 +5,17 @@
 // im2col is written. An image that needs no border is read in place.
 
 import * as gemm from "./gemm";
-import { bytesOf, roundUp, zero } from "./lib/simd";
+import { bytesOf, copyRun, roundUp, zero } from "./lib/simd";
 
 /** Output pixels that one panel of the filter is multiplied with before the next one; a multiple of the tile's rows. */
-const BLOCK: i32 = 64;
+export const BLOCK: i32 = 64;
 /** Aim for the size of a band, in bytes: half of a small second-level cache. */
-const BAND_BYTES: i32 = 128 << 10;
+export const BAND_BYTES: i32 = 128 << 10;
 
-/** The attribute block: sizes in elements, padding of 0 or more. The padding at the bottom and right follows from the sizes. */
+/** The attribute block: sizes in elements, padding of 0 or more. The padding at the bottom and right follows from the sizes.
+ * (Padding below 0, the first rows or columns left out, occurs in the phases of a gradient only.) */
 @unmanaged
-class Geometry {
+export class Geometry {
   N: i32;
   H: i32;
   W: i32;
@@ -34,27 +35,27 @@ class Geometry {
 }
 
 /** Input rows that `rows` output rows see. */
-function inputRows(g: Geometry, rows: i32): i32 {
+export function inputRows(g: Geometry, rows: i32): i32 {
   return (rows - 1) * g.strideH + (g.filterH - 1) * g.dilationH + 1;
 }
 
 /** Input columns that a whole output row sees. */
-function inputColumns(g: Geometry): i32 {
+export function inputColumns(g: Geometry): i32 {
   return (g.outputW - 1) * g.strideW + (g.filterW - 1) * g.dilationW + 1;
 }
 
 /** Whether every window lies inside the input. */
-function needsNoBorder(g: Geometry): bool {
+export function needsNoBorder(g: Geometry): bool {
   return g.padTop == 0 && g.padLeft == 0 && inputRows(g, g.outputH) <= g.H && inputColumns(g) <= g.W;
 }
 
 /** Output rows of a band. */
-function bandRows(g: Geometry): i32 {
+export function bandRows(g: Geometry): i32 {
   const rows = BAND_BYTES / (inputColumns(g) * g.C * 4);
   return max(1, min(g.outputH, (rows - inputRows(g, 1)) / g.strideH + 1));
 }
 
-function isEmpty(g: Geometry): bool {
+export function isEmpty(g: Geometry): bool {
   return g.N <= 0 || g.outputH <= 0 || g.outputW <= 0 || g.K <= 0;
 }
 
@@ -78,7 +79,10 @@ export function conv2dPackedBytes(geometry: usize): i32 {
 
 /** Bytes of the scratch memory of `conv2d`. */
 export function conv2dScratchBytes(geometry: usize): i32 {
-  const g = changetype<Geometry>(geometry);
+  return scratchBytes(changetype<Geometry>(geometry));
+}
+
+function scratchBytes(g: Geometry): i32 {
   if (isEmpty(g)) return 0;
   const band = needsNoBorder(g) ? 0 : inputRows(g, bandRows(g)) * inputColumns(g) * g.C * 4;
   return bandOffset(g) + roundUp(band, 16);
@@ -104,6 +108,25 @@ export function conv2dPackFilter(packed: usize, filter: usize, geometry: usize):
  */
 export function conv2d(y: usize, x: usize, packed: usize, bias: usize, scratch: usize, geometry: usize): void {
   const g = changetype<Geometry>(geometry);
+  convolve(y, x, packed, bias, scratch, g, 0, 0, 0, 0);
+}
+
+/**
+ * `conv2d` that puts the output's pixels at distances of their own: bytes between pixels, lines and images of y. With those goes
+ * `tile`, memory for BLOCK pixels apart from all else; where it is 0, the pixels follow each other.
+ */
+export function convolve(
+  y: usize,
+  x: usize,
+  packed: usize,
+  bias: usize,
+  scratch: usize,
+  g: Geometry,
+  tile: usize,
+  pixelPitch: usize,
+  linePitch: usize,
+  imagePitch: usize,
+): void {
   if (isEmpty(g)) return;
   const inPlace = needsNoBorder(g);
   const columns = inPlace ? g.W : inputColumns(g);
@@ -148,11 +171,32 @@ export function conv2d(y: usize, x: usize, packed: usize, bias: usize, scratch: 
             window = line;
           }
         }
-        gemm.multiply(y, band, packed, count, g.K, depth, product);
-        y += <usize>count * product.pitch;
+        if (tile) {
+          gemm.multiply(tile, band, packed, count, g.K, depth, product);
+          spread(y + <usize>top * linePitch, tile, g, first, count, pixelPitch, linePitch);
+        } else {
+          gemm.multiply(y, band, packed, count, g.K, depth, product);
+          y += <usize>count * product.pitch;
+        }
       }
     }
+    if (tile) y += imagePitch;
     x += imageBytes;
+  }
+}
+
+/** Copies `count` pixels of a tile, from pixel `first` of a band on, to their places. */
+function spread(y: usize, tile: usize, g: Geometry, first: i32, count: i32, pixelPitch: usize, linePitch: usize): void {
+  const bytes = bytesOf(g.K);
+  let j = first % g.outputW;
+  let line = y + <usize>(first / g.outputW) * linePitch;
+  for (; count > 0; count--) {
+    copyRun(line + <usize>j * pixelPitch, tile, bytes);
+    tile += bytes;
+    if (++j == g.outputW) {
+      j = 0;
+      line += linePitch;
+    }
   }
 }
 
@@ -182,9 +226,11 @@ function layOutSegments(product: gemm.Product, g: Geometry, columns: i32): void 
 }
 
 /** Copies `rows` rows from row `top` of the image on, which may lie outside, into `columns` columns with zeros around them. */
-function copyBand(band: usize, image: usize, g: Geometry, top: i32, rows: i32, columns: i32): void {
-  const left = min(g.padLeft, columns);
-  const inside = min(g.W, columns - left);
+export function copyBand(band: usize, image: usize, g: Geometry, top: i32, rows: i32, columns: i32): void {
+  const left = min(max(g.padLeft, 0), columns);
+  const skipped = max(-g.padLeft, 0);
+  const inside = max(0, min(g.W - skipped, columns - left));
+  image += bytesOf(skipped * g.C);
   const right = columns - left - inside;
   const bandPitch = bytesOf(columns * g.C);
   const imagePitch = bytesOf(g.W * g.C);

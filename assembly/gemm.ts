@@ -25,22 +25,22 @@ const SIX: usize = memory.data<f32>([6]);
 
 // The number of rows of a tile, as a type: `offsetof<Rows>()` is the number of its bytes, known at compile time.
 @unmanaged
-class Rows1 {
+export class Rows1 {
   a: u8;
 }
 @unmanaged
-class Rows2 {
+export class Rows2 {
   a: u8;
   b: u8;
 }
 @unmanaged
-class Rows3 {
+export class Rows3 {
   a: u8;
   b: u8;
   c: u8;
 }
 @unmanaged
-class Rows4 {
+export class Rows4 {
   a: u8;
   b: u8;
   c: u8;

@@ -15,19 +15,56 @@ export {
   fillFloat32,
   fillInt32,
 } from "./assign";
+export { cast } from "./cast";
+export { equal, less, lessEqual, logical, logicalNot, notEqual, select } from "./compare";
+export {
+  argExtremum,
+  cumulate,
+  l2Loss,
+  reduceAll,
+  reduceAny,
+  reduceMax,
+  reduceMin,
+  reduceProd,
+  reduceSumInteger,
+} from "./extrema";
+export { gather, oneHot, unsortedSegmentSum } from "./gather";
+export { lrn, lrnGrad, lrnScratchBytes } from "./lrn";
+export { resizeBilinear, resizeBilinearGrad, resizeNearest, resizeNearestGrad } from "./resize";
+export { ceil, floor, round, sign } from "./rounding";
+export { addStrided, copyStrided, fillBytes } from "./strided";
+export { inTopK, topK } from "./topK";
 export { fusedBatchNormInference, fusedBatchNormScratchBytes, fusedBatchNormTraining } from "./batchNorm";
+export { fusedBatchNormGrad, fusedBatchNormGradScratchBytes } from "./batchNormGrad";
 export { conv2d, conv2dPackedBytes, conv2dPackFilter, conv2dScratchBytes } from "./conv2d";
+export { conv2dBackpropFilter, conv2dBackpropFilterScratchBytes } from "./conv2dBackpropFilter";
+export {
+  conv2dBackpropInput,
+  conv2dBackpropInputPackedBytes,
+  conv2dBackpropInputPackFilter,
+  conv2dBackpropInputScratchBytes,
+} from "./conv2dBackpropInput";
+export { depthwiseConv2d, depthwiseConv2dBackpropInput, depthwiseConv2dScratchBytes } from "./depthwiseConv2d";
+export {
+  depthwiseConv2dBackpropFilter,
+  depthwiseConv2dBackpropFilterScratchBytes,
+} from "./depthwiseConv2dBackpropFilter";
+export { softmaxCrossEntropy, sparseSoftmaxCrossEntropy, sparseSoftmaxCrossEntropyInt64 } from "./crossEntropy";
 export {
   abs,
   add,
   addInt32,
   biasAdd,
   divide,
+  divideNoNan,
   maximum,
+  maximumInt32,
   minimum,
+  minimumInt32,
   multiply,
   multiplyInt32,
   negate,
+  pow,
   reciprocal,
   relu,
   relu6,
@@ -38,8 +75,78 @@ export {
   subtract,
   subtractInt32,
 } from "./elementwise";
-export { randomUniform, randomUniformInt32 } from "./random";
+export { matMul, matMulScratchBytes } from "./matMul";
+export {
+  applyAdadelta,
+  applyAdagrad,
+  applyAdam,
+  applyCenteredRmsProp,
+  applyGradientDescent,
+  applyMomentum,
+  applyRmsProp,
+} from "./optimizer";
+export { averagePool, averagePoolGrad, maxPool, maxPoolGrad } from "./pool";
+export {
+  randomStandardNormal,
+  randomUniform,
+  randomUniformInt32,
+  randomUniformInt64,
+  truncatedNormal,
+} from "./random";
 export { mean, reduceScratchBytes, sum } from "./reduce";
+export {
+  elu,
+  eluGrad,
+  leakyRelu,
+  leakyReluGrad,
+  reciprocalGrad,
+  relu6Grad,
+  reluGrad,
+  rsqrtGrad,
+  selu,
+  seluGrad,
+  sigmoid,
+  sigmoidGrad,
+  softplus,
+  softplusGrad,
+  softsign,
+  softsignGrad,
+  sqrtGrad,
+  tanh,
+  tanhGrad,
+} from "./activations";
+export {
+  addInt64,
+  floorDiv,
+  floorDivInt32,
+  floorDivInt64,
+  floorMod,
+  floorModInt32,
+  floorModInt64,
+  maximumInt64,
+  minimumInt64,
+  multiplyInt64,
+  subtractInt64,
+  truncateDivInt32,
+  truncateDivInt64,
+  truncateMod,
+  truncateModInt32,
+  truncateModInt64,
+} from "./scalarBinary";
+export {
+  logSoftmax,
+  softmax,
+} from "./softmax";
+export {
+  cos,
+  erf,
+  exp,
+  expm1,
+  log,
+  log1p,
+  sin,
+  tan,
+} from "./unary";
 
 /** First byte that the host may use: the end of the module's own constants, rounded up to 16. */
 export function heapBase(): usize {

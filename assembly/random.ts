@@ -4,7 +4,9 @@
 // A block is 10 rounds over a counter of 128 bits and gives 4 words; the counter rises by 1 a block. After a call with n outputs
 // TensorFlow skips n * 256 blocks, whatever was used, and so does `state`.
 
-import { bytesOf, LANES } from "./lib/simd";
+import { VectorMath } from "./lib/math";
+import { bytesOf, LANES, Vector } from "./lib/simd";
+import { SinCos } from "./lib/sinCos";
 
 const MULTIPLIER_0: u32 = 0xd2511f53;
 const MULTIPLIER_1: u32 = 0xcd9e8d57;
@@ -32,6 +34,10 @@ class Philox {
   key1: u32;
 }
 
+/** For normal numbers: the smallest u that a logarithm is taken of, the limit of truncated ones, a whole turn. */
+const NORMAL: usize = memory.data<f32>([1e-7, 2, -2]);
+const TURN: usize = memory.data<f64>([6.283185307179586]);
+
 /** Adds `blocks` to the counter. */
 function skip(state: Philox, blocks: u64): void {
   const low = state.low + blocks;
@@ -39,7 +45,12 @@ function skip(state: Philox, blocks: u64): void {
   state.low = low;
 }
 
-/** Fills y [n] with the words of consecutive blocks from `state`, which then stands n * 256 blocks further. */
+/** Skips what TensorFlow reserves for n outputs. */
+function skipOutputs(state: Philox, n: i32): void {
+  skip(state, <u64>n * BLOCKS_PER_OUTPUT);
+}
+
+/** Fills y [n] with the words of consecutive blocks from `state`, which stays. */
 function fillWords(y: usize, state: Philox, n: i32): void {
   let low = state.low;
   let high = state.high;
@@ -58,11 +69,17 @@ function fillWords(y: usize, state: Philox, n: i32): void {
     }
     if (++low == 0) high++;
   }
-  skip(state, <u64>n * BLOCKS_PER_OUTPUT);
 }
 
 /** The first `count` words of the block at (low, high); all 4 if there are more. */
 function oneBlock(y: usize, low: u64, high: u64, key0: u32, key1: u32, count: i32): void {
+  const words = blockAt(low, high, key0, key1);
+  if (count >= WORDS) v128.store(y, words);
+  else Vector.storeTail(y, words, count);
+}
+
+/** The 4 words of the block at (low, high). */
+function blockAt(low: u64, high: u64, key0: u32, key1: u32): v128 {
   let word0 = <u32>low;
   let word1 = <u32>(low >> 32);
   let word2 = <u32>high;
@@ -77,10 +94,8 @@ function oneBlock(y: usize, low: u64, high: u64, key0: u32, key1: u32, count: i3
     key0 += WEYL_0;
     key1 += WEYL_1;
   }
-  store<u32>(y, word0);
-  if (count > 1) store<u32>(y, word1, 4);
-  if (count > 2) store<u32>(y, word2, 8);
-  if (count > 3) store<u32>(y, word3, 12);
+  const words = i32x4.replace_lane(i32x4.replace_lane(i32x4.splat(word0), 1, word1), 2, word2);
+  return i32x4.replace_lane(words, 3, word3);
 }
 
 /** The 16 words of the blocks at low, low + 1, low + 2, low + 3: a lane for each block, transposed at the end. */
@@ -124,7 +139,9 @@ function toUnit(word: u32): f32 {
  */
 export function randomUniform(y: usize, state: usize, n: i32): void {
   if (n <= 0) return;
-  fillWords(y, changetype<Philox>(state), n);
+  const generator = changetype<Philox>(state);
+  fillWords(y, generator, n);
+  skipOutputs(generator, n);
   const one = v128.load32_splat(CONSTANTS, 8);
   const mantissa = v128.load32_splat(CONSTANTS, 12);
   const full = y + bytesOf(n & -LANES);
@@ -136,8 +153,106 @@ export function randomUniform(y: usize, state: usize, n: i32): void {
 /** y[i] = minval + word i modulo (maxval - minval), int32 [n], overwritten; minval < maxval. `state` as above. */
 export function randomUniformInt32(y: usize, state: usize, n: i32, minval: i32, maxval: i32): void {
   if (n <= 0) return;
-  fillWords(y, changetype<Philox>(state), n);
+  const generator = changetype<Philox>(state);
+  fillWords(y, generator, n);
+  skipOutputs(generator, n);
   const range = <u32>maxval - <u32>minval;
   const end = y + bytesOf(n);
   for (; y != end; y += 4) store<u32>(y, <u32>minval + (load<u32>(y) % range));
+}
+
+/** y[i] = minval + (words 2 i and 2 i + 1, the low one first) modulo (maxval - minval), int64 [n], overwritten; minval < maxval,
+ * each given as its low and high word. `state` as above. */
+export function randomUniformInt64(
+  y: usize,
+  state: usize,
+  n: i32,
+  minLow: i32,
+  minHigh: i32,
+  maxLow: i32,
+  maxHigh: i32,
+): void {
+  if (n <= 0) return;
+  const generator = changetype<Philox>(state);
+  fillWords(y, generator, 2 * n);
+  skipOutputs(generator, n);
+  const minval = ((<u64>minHigh) << 32) | <u64>(<u32>minLow);
+  const range = (((<u64>maxHigh) << 32) | <u64>(<u32>maxLow)) - minval;
+  const end = y + 2 * bytesOf(n);
+  for (; y != end; y += 8) store<u64>(y, minval + (load<u64>(y) % range));
+}
+
+/**
+ * Four normal numbers of four words, two and two (Box and Muller 1958, as TensorFlow's BoxMullerFloat): with u of the first word
+ * and v of the second in [0, 1), sqrt(-2 log(u)) times the sine and the cosine of 2 pi v, which is rounded to float32 first.
+ */
+function normals(words: v128): v128 {
+  const one = v128.load32_splat(CONSTANTS, 8);
+  const unit = f32x4.sub(v128.or(v128.and(words, v128.load32_splat(CONSTANTS, 12)), one), one);
+  const u = f32x4.pmax(v128.shuffle<i32>(unit, unit, 0, 0, 2, 2), v128.load32_splat(NORMAL));
+  const v = v128.shuffle<i32>(unit, unit, 1, 1, 3, 3);
+  const turn = v128.load64_splat(TURN);
+  const low = f32x4.demote_f64x2_zero(f64x2.mul(f64x2.promote_low_f32x4(v), turn));
+  const high = f32x4.demote_f64x2_zero(f64x2.mul(Vector.promoteHigh(v), turn));
+  const angle = v128.shuffle<i64>(low, high, 0, 2);
+  const radius = f32x4.sqrt(f32x4.mul(VectorMath.log(u), v128.load32_splat(NORMAL, 8)));
+  return f32x4.mul(SinCos.sineAfter(angle, i32x4(0, 1, 0, 1)), radius);
+}
+
+/** y[i] normal with mean 0 and deviation 1, float32 [n], overwritten: block k gives elements 4 k to 4 k + 3. `state` as above. */
+export function randomStandardNormal(y: usize, state: usize, n: i32): void {
+  if (n <= 0) return;
+  const generator = changetype<Philox>(state);
+  const whole = n & -WORDS;
+  fillWords(y, generator, whole);
+  const full = y + bytesOf(whole);
+  for (; y != full; y += 16) v128.store(y, normals(v128.load(y)));
+  if (whole < n) {
+    const low = generator.low + <u64>(whole / WORDS);
+    const high = generator.high + <u64>(low < generator.low);
+    Vector.storeTail(y, normals(blockAt(low, high, generator.key0, generator.key1)), n - whole);
+  }
+  skipOutputs(generator, n);
+}
+
+/**
+ * The same with numbers of magnitude 2 and more left out. Elements 4 k to 4 k + 3 are the first such of the blocks from 256 k on:
+ * what one group draws does not move the others. float32 [n], overwritten.
+ */
+export function truncatedNormal(y: usize, state: usize, n: i32): void {
+  if (n <= 0) return;
+  const generator = changetype<Philox>(state);
+  const limit = v128.load32_splat(NORMAL, 4);
+  const end = y + bytesOf(n);
+  let groupLow = generator.low;
+  let groupHigh = generator.high;
+  while (y < end) {
+    const last = min(end, y + 16);
+    let low = groupLow;
+    let high = groupHigh;
+    while (y < last) {
+      const numbers = normals(blockAt(low, high, generator.key0, generator.key1));
+      if (++low == 0) high++;
+      const inside = i32x4.bitmask(f32x4.lt(f32x4.abs(numbers), limit));
+      if (inside & 1) {
+        v128.store32_lane(y, numbers, 0);
+        y += 4;
+      }
+      if (inside & 2 && y < last) {
+        v128.store32_lane(y, numbers, 1);
+        y += 4;
+      }
+      if (inside & 4 && y < last) {
+        v128.store32_lane(y, numbers, 2);
+        y += 4;
+      }
+      if (inside & 8 && y < last) {
+        v128.store32_lane(y, numbers, 3);
+        y += 4;
+      }
+    }
+    groupLow += BLOCKS_PER_OUTPUT;
+    if (groupLow < BLOCKS_PER_OUTPUT) groupHigh++;
+  }
+  skipOutputs(generator, n);
 }

@@ -1,4 +1,5 @@
-// Builds the package: assembly/ → dist/kernels.wasm with its types, src/ and worker/ → dist/src and dist/worker.
+// Builds the package: assembly/ → dist/kernels.wasm with its types, src/ and worker/ → dist/src and dist/worker; and the page,
+// app/ → build/app, which the Worker serves.
 // `--if-missing` builds only what is missing or was built from other sources.
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -70,6 +71,26 @@ const library: Part = {
   },
 };
 
+const page: Part = {
+  name: "build/app",
+  sources: [
+    "scripts/build.ts",
+    "vite.config.ts",
+    "assembly/**/*.ts",
+    "asconfig.json",
+    "src/**/*.ts",
+    "worker/**/*.ts",
+    "app/**/*.*",
+    "examples/photo.*",
+  ],
+  outputs: ["build/app/index.html"],
+  async build(staging) {
+    const folder = join(staging, "app");
+    await tool("vite", ["build", "--outDir", folder, "--emptyOutDir", "--logLevel", "warn"]);
+    replace(folder, join(root, "build/app"));
+  },
+};
+
 async function tool(name: string, args: readonly string[]): Promise<void> {
   if ((await run(name, args)) !== 0) {
     console.error(`${name} failed.`);
@@ -102,7 +123,7 @@ const stamps: Record<string, string> = existsSync(stampFile)
 const ifMissing = process.argv.includes("--if-missing");
 
 mkdirSync(join(root, "build"), { recursive: true });
-for (const part of [...kernels, library]) {
+for (const part of [...kernels, library, page]) {
   const stamp = fingerprint(part);
   if (ifMissing && stamps[part.name] === stamp && part.outputs.every((output) => existsSync(join(root, output))))
     continue;

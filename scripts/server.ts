@@ -15,13 +15,25 @@ const quiet = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
   WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_LOG: "error",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+export interface ServerOptions {
+  readonly config?: string;
+  /** Where sessions are stored. Default: a temporary folder, from which evicted ones are rebuilt all the same. */
+  readonly folder?: string;
+  /** "none": errors are not printed. Default: "error". */
+  readonly logLevel?: "error" | "none";
+}
+
 /** Port 0 is any that is free. */
-export async function startServer(port: number, config = join(root, "wrangler.toml")): Promise<Server> {
+export async function startServer(
+  port: number,
+  { config = join(root, "wrangler.toml"), folder, logLevel = "error" }: ServerOptions = {},
+): Promise<Server> {
   const ours = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
   Object.assign(process.env, quiet);
   const { unstable_startWorker: startWorker } = await import("wrangler");
@@ -31,9 +43,8 @@ export async function startServer(port: number, config = join(root, "wrangler.to
       server: { hostname: "127.0.0.1", port },
       inspector: false,
       watch: false,
-      // Sessions live as long as the server: in a temporary folder, from which evicted ones are rebuilt all the same.
-      persist: false,
-      logLevel: "error",
+      persist: folder ?? false,
+      logLevel,
     },
   });
   try {

@@ -60,7 +60,7 @@ async function start(): Promise<void> {
   if (options.once) return end(0);
 
   serving = true;
-  console.log(`\nServing on ${url} until Ctrl-C. A session of your own:`);
+  console.log(`\nServing until Ctrl-C. The page: ${url}/   The routes: ${url}/v1/docs   A session of your own:`);
   console.log(`  curl ${url}/v1/sessions -H 'content-type: application/json' -d '{"example":"tutorial"}'`);
 }
 

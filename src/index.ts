@@ -20,34 +20,95 @@ export { FetchedTensor, type FeedValue, type Nested } from "./graph/tensorValue.
 export { Variable } from "./graph/variable.ts";
 export { addN, onesLike, zerosLike } from "./ops/addN.ts";
 export { fill, ones, reshape, squeeze, zeros } from "./ops/array.ts";
+export { clipByGlobalNorm, clipByNorm, clipByValue, globalNorm } from "./ops/clip.ts";
 export { constant, convertToTensor, type TensorLike } from "./ops/build.ts";
 export { cond } from "./ops/controlFlow.ts";
 export {
-  abs,
   add,
+  divNoNan,
   divide,
+  floordiv,
+  floormod,
   maximum,
   minimum,
   multiply,
-  negative,
-  reciprocal,
-  rsqrt,
-  sqrt,
-  square,
+  pow,
   squaredDifference,
   subtract,
+  truncatediv,
+  truncatemod,
 } from "./ops/elementwise.ts";
 export { group, identity, noOp, stopGradient } from "./ops/identity.ts";
 export * from "./ops/initializers.ts";
+export { matmul, type MatmulOptions } from "./ops/matMul.ts";
 export { placeholder, placeholderWithDefault } from "./ops/placeholder.ts";
-export { randomUniform, type RandomOptions } from "./ops/random.ts";
-export { reduceMean, reduceSum, type ReduceOptions } from "./ops/reduce.ts";
+export {
+  randomNormal,
+  randomUniform,
+  truncatedNormal,
+  type RandomNormalOptions,
+  type RandomOptions,
+} from "./ops/random.ts";
+export { cast } from "./ops/cast.ts";
+export {
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  notEqual,
+} from "./ops/comparison.ts";
+export { concat, split, stack, unstack } from "./ops/concat.ts";
+export { cumprod, cumsum, type CumulateOptions } from "./ops/cumulate.ts";
+export { expandDims } from "./ops/expandDims.ts";
+export {
+  argmax,
+  argmin,
+  reduceAll,
+  reduceAny,
+  reduceMax,
+  reduceMin,
+  reduceProd,
+  type ArgOptions,
+} from "./ops/extrema.ts";
+export { gather, oneHot, unsortedSegmentSum, type OneHotOptions } from "./ops/gather.ts";
+export { pad, type PadMode } from "./ops/pad.ts";
+export { dynamicStitch, range } from "./ops/range.ts";
+export { reduceMean, reduceSum, type ReduceAxis, type ReduceOptions } from "./ops/reduce.ts";
+export { ceil, floor, rint, round, sign } from "./ops/rounding.ts";
+export { select, selectV2, where } from "./ops/select.ts";
+export { slice, stridedSlice, type StridedSliceOptions } from "./ops/slice.ts";
+export { broadcastTo, tile } from "./ops/tile.ts";
+export { depthToSpace, reverse, spaceToDepth, transpose } from "./ops/transpose.ts";
 export { rank, shape, shapeN, size } from "./ops/shape.ts";
 export { assign, assignAdd, assignSub } from "./ops/state.ts";
+export {
+  abs,
+  cos,
+  erf,
+  exp,
+  expm1,
+  log,
+  log1p,
+  negative,
+  reciprocal,
+  rsqrt,
+  sigmoid,
+  sin,
+  sqrt,
+  square,
+  tan,
+  tanh,
+} from "./ops/unary.ts";
 export {
   getVariable,
   globalVariables,
   globalVariablesInitializer,
+  localVariables,
+  localVariablesInitializer,
   trainableVariables,
   variable,
   variableScope,
@@ -57,11 +118,17 @@ export {
 } from "./ops/variables.ts";
 export * from "./graph/scopes.ts";
 export { gradients, type GradientsOptions } from "./train/gradients.ts";
+export * as image from "./image/index.ts";
 export * as layers from "./layers/index.ts";
+export * as regularizers from "./train/regularizers.ts";
+export * as train from "./train/index.ts";
+export * as losses from "./train/losses.ts";
+export * as metrics from "./train/metrics.ts";
 export * as nn from "./nn/index.ts";
 export type { Finding } from "./doctor/finding.ts";
 export { formatFinding } from "./doctor/doctor.ts";
 export { exportMetaGraph, exportMetaGraphJson, importMetaGraph, type ImportOptions } from "./formats/index.ts";
 export type { Feeds } from "./runtime/feeds.ts";
 export type { Fetch, Fetches, Fetched } from "./runtime/fetches.ts";
+export type { Plan } from "./runtime/plan/plan.ts";
 export { Session, type LayerStatistics, type SessionChanges, type SessionOptions } from "./runtime/session.ts";

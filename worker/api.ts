@@ -78,23 +78,34 @@ export interface DoctorRequest {
   readonly feeds?: { readonly [tensor: string]: FeedValue };
 }
 
+/** How long a call may take. */
+export interface CallOptions {
+  /**
+   * Ends the call with AbortedError. A run ends between two of its repetitions: what the steps before it changed stays, and
+   * the error says at which step the session stands.
+   */
+  readonly signal?: AbortSignal;
+  /** Ends the call likewise, with DeadlineExceededError. Default: the connection's. */
+  readonly timeoutMs?: number;
+}
+
 /** One session. Calls are executed in the order in which they are made. Errors have TensorFlow's classes. */
 export interface SessionApi {
-  info(): Promise<SessionInfo>;
-  run(request: RunRequest): Promise<RunResult>;
-  movingStatistics(): Promise<readonly MovingStatistics[]>;
+  info(options?: CallOptions): Promise<SessionInfo>;
+  run(request: RunRequest, options?: CallOptions): Promise<RunResult>;
+  movingStatistics(options?: CallOptions): Promise<readonly MovingStatistics[]>;
   /** A safetensors file from which `restore`, in any host, goes on with the same bits. */
-  checkpoint(): Promise<Uint8Array>;
-  restore(checkpoint: Uint8Array): Promise<void>;
-  doctor(request: DoctorRequest): Promise<readonly Finding[]>;
+  checkpoint(options?: CallOptions): Promise<Uint8Array>;
+  restore(checkpoint: Uint8Array, options?: CallOptions): Promise<void>;
+  doctor(request: DoctorRequest, options?: CallOptions): Promise<readonly Finding[]>;
   /** Frees the session; where it is stored, its storage too. Other calls then fail with NotFoundError. */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
 export interface Trainlet {
-  create(source: GraphSource, options?: CreateOptions): Promise<SessionApi>;
+  create(source: GraphSource, options?: CreateOptions & CallOptions): Promise<SessionApi>;
   /** A session that exists, by the id that `info` gives. */
-  open(id: string): Promise<SessionApi>;
+  open(id: string, options?: CallOptions): Promise<SessionApi>;
   /** Lets go of the connection; calls still under way fail with AbortedError. A worker that was started for it ends. */
   disconnect(): Promise<void>;
 }

@@ -10,13 +10,35 @@ import type {
 } from "./api.ts";
 import type { Finding } from "../src/index.ts";
 
+/** How a call is ended from outside. The signal's reason is the error to end with. */
+export interface CallControl {
+  readonly signal?: AbortSignal;
+}
+
+export interface RunControl extends CallControl {
+  /** What fetches and series may have together. */
+  readonly maxResultBytes?: number;
+}
+
 export interface SessionHost {
-  create(source: GraphSource, options?: CreateOptions): Promise<SessionInfo>;
-  info(id: string): Promise<SessionInfo>;
-  run(id: string, request: RunRequest): Promise<RunResult>;
-  movingStatistics(id: string): Promise<readonly MovingStatistics[]>;
-  checkpoint(id: string): Promise<Uint8Array>;
-  restore(id: string, checkpoint: Uint8Array): Promise<void>;
-  doctor(id: string, request: DoctorRequest): Promise<readonly Finding[]>;
-  close(id: string): Promise<void>;
+  create(source: GraphSource, options?: CreateOptions, control?: CallControl): Promise<SessionInfo>;
+  info(id: string, control?: CallControl): Promise<SessionInfo>;
+  run(id: string, request: RunRequest, control?: RunControl): Promise<RunResult>;
+  movingStatistics(id: string, control?: CallControl): Promise<readonly MovingStatistics[]>;
+  checkpoint(id: string, control?: CallControl): Promise<Uint8Array>;
+  restore(id: string, checkpoint: Uint8Array, control?: CallControl): Promise<void>;
+  doctor(id: string, request: DoctorRequest, control?: CallControl): Promise<readonly Finding[]>;
+  close(id: string, control?: CallControl): Promise<void>;
+}
+
+/** A host behind messages, which carry no signal: a run has a name by which it is stopped. */
+export interface RemoteHost extends Omit<SessionHost, "run"> {
+  run(id: string, request: RunRequest, call?: string): Promise<RunResult>;
+  stop(id: string, call: string, reason: StopReason): Promise<void>;
+}
+
+/** An error's name and message: why a run was stopped. */
+export interface StopReason {
+  readonly name: string;
+  readonly message: string;
 }

@@ -1,6 +1,6 @@
 /** The sessions of one process or worker, held in memory. */
 import type { CreateOptions, DoctorRequest, GraphSource, RunRequest, SessionInfo } from "./api.ts";
-import type { SessionHost } from "./host.ts";
+import type { RunControl, SessionHost } from "./host.ts";
 import { SessionService, sessionNotFound } from "./service.ts";
 
 export class LocalHost implements SessionHost {
@@ -13,12 +13,16 @@ export class LocalHost implements SessionHost {
   }
 
   // async: an unknown id is a rejection, like every other error.
+  async exists(id: string): Promise<void> {
+    this.#session(id);
+  }
+
   async info(id: string) {
     return this.#session(id).info();
   }
 
-  async run(id: string, request: RunRequest) {
-    return this.#session(id).run(request);
+  async run(id: string, request: RunRequest, control?: RunControl) {
+    return this.#session(id).run(request, control);
   }
 
   async movingStatistics(id: string) {

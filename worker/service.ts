@@ -1,5 +1,8 @@
 /** SessionService: one session of the library behind the contract. Every host runs this; none adds semantics of its own. */
 import * as tf from "../src/index.ts";
+import { formatShape, isFullyDefined, sizeOf } from "../src/graph/shape.ts";
+import { isVariable, variableType } from "../src/graph/variableOps.ts";
+import { formatBytes } from "../src/runtime/heap.ts";
 import type {
   CreateOptions,
   DoctorRequest,
@@ -9,9 +12,10 @@ import type {
   RunResult,
   SessionApi,
   SessionInfo,
-  TensorData,
 } from "./api.ts";
 import { buildExample } from "./examples.ts";
+import type { RunControl } from "./host.ts";
+import { runInSlices, stopped, tensorData } from "./slices.ts";
 
 /** What a host stores so that a later service of the same graph goes on with the same bits. */
 export interface ServiceState extends tf.SessionChanges {
@@ -51,6 +55,7 @@ export class SessionService implements SessionApi {
       onWarning: (finding) => warnings.push(finding),
     });
     if (state) session.putChanges(state);
+    else checkVariablesFit(session);
     return new SessionService(options.id, session, warnings, state?.steps ?? 0);
   }
 
@@ -63,30 +68,32 @@ export class SessionService implements SessionApi {
         nodes: operations.length,
         seed: this.#session.seed,
         steps: this.#steps,
-        variables: operations
-          .filter((op) => op.type === "VariableV2")
-          .map(({ name, outputs: [{ dtype, shape }] }) => {
-            return { name, dtype: dtype.base.name, shape, initialized: initialized.has(name) };
-          }),
+        variables: operations.filter(isVariable).map((op) => {
+          const { dtype, shape } = variableType(op);
+          return { name: op.name, dtype: dtype.name, shape, initialized: initialized.has(op.name) };
+        }),
         memoryBytes: this.#session.memory.usedBytes,
       };
     });
   }
 
-  run(request: RunRequest): Promise<RunResult> {
-    return this.#next(async () => {
-      const { fetches: names, feeds, repeat = 1, collect = [] } = request;
-      checkNames("fetches", names);
-      checkNames("collect", collect);
+  /** Runs in slices of some steps, between which others get in and the run can be stopped. */
+  run(request: RunRequest, control: RunControl = {}): Promise<RunResult> {
+    const { signal } = control;
+    let begun = false;
+    const result = this.#next(async () => {
+      begun = true;
+      checkNames("fetches", request.fetches);
+      checkNames("collect", request.collect ?? []);
+      if (signal?.aborted) throw this.#stopped(request, 0, signal);
       this.#warnings.length = 0;
-      const { fetches, series } = await this.#session.runSeries(names, feeds, { repeat, collect: byName(collect) });
-      this.#steps += repeat;
-      return {
-        fetches: Object.fromEntries(names.map((name, i) => [name, fetches[i] ? tensorData(fetches[i]) : null])),
-        series: Object.fromEntries(Object.entries(series).map(([name, tensor]) => [name, tensorData(tensor)])),
-        warnings: [...this.#warnings],
-      };
+      const values = await runInSlices(this.#session, request, control, {
+        done: (steps) => void (this.#steps += steps),
+        stopped: (done, by) => this.#stopped(request, done, by),
+      });
+      return { ...values, warnings: [...this.#warnings] };
     });
+    return signal ? unlessStopped(result, signal, () => (begun ? null : this.#stopped(request, 0, signal))) : result;
   }
 
   movingStatistics(): Promise<readonly MovingStatistics[]> {
@@ -120,6 +127,10 @@ export class SessionService implements SessionApi {
     return { ...this.#session.takeChanges(), steps: this.#steps };
   }
 
+  #stopped({ repeat = 1 }: RunRequest, done: number, signal: AbortSignal): Error {
+    return stopped(signal, `after ${done} of ${repeat} steps; the session stands at step ${this.#steps}`);
+  }
+
   /** Starts `call` when the calls before it have ended. */
   #next<T>(call: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(() => {
@@ -142,13 +153,33 @@ function checkNames(what: string, names: unknown): void {
   }
 }
 
-function byName(names: readonly string[]): { [name: string]: string } {
-  return Object.fromEntries(names.map((name) => [name, name]));
+/** A rejection as soon as the signal says so, if `why` then has an error. */
+function unlessStopped<T>(result: Promise<T>, signal: AbortSignal, why: () => Error | null): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    const error = why();
+    if (error) reject(error);
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  return Promise.race([result, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
-/** A plain object, so that every host gives the same and structured clone keeps it. */
-function tensorData({ dtype, shape, data }: tf.FetchedTensor): TensorData {
-  return { dtype, shape, data };
+/** A graph whose variables alone pass the limit will never run. */
+function checkVariablesFit(session: tf.Session): void {
+  const { limitBytes } = session.memory;
+  const sizes = session.graph.operations.filter(isVariable).map((op) => {
+    const { dtype, shape } = variableType(op);
+    return { op, dtype, shape, bytes: isFullyDefined(shape) ? sizeOf(shape) * dtype.size : 0 };
+  });
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (total <= limitBytes) return;
+  session.close();
+  const largest = sizes.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  throw new tf.errors.ResourceExhaustedError(
+    `The variables of this graph need ${formatBytes(total)}, the limit is ${formatBytes(limitBytes)} (largest: ` +
+      `'${largest.op.name}' ${formatShape(largest.shape)} ${largest.dtype}, ${formatBytes(largest.bytes)}).`,
+  );
 }
 
 function statisticsData({ mean, variance, ...rest }: tf.LayerStatistics): MovingStatistics {

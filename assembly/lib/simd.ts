@@ -19,6 +19,20 @@ export function zero(p: usize, count: i32): void {
   for (; p != end; p += 4) store<i32>(p, 0);
 }
 
+/** Copies `bytes` bytes, a multiple of 4; meant for few, where a call of memory.copy would cost more. */
+export function copyRun(to: usize, from: usize, bytes: usize): void {
+  const vectors = to + (bytes & ~15);
+  const end = to + bytes;
+  for (; to != vectors; to += 16) {
+    v128.store(to, v128.load(from));
+    from += 16;
+  }
+  for (; to != end; to += 4) {
+    store<i32>(to, load<i32>(from));
+    from += 4;
+  }
+}
+
 /** Functions of vectors. (asc warns of vectors in an exported function, also where the module does not export it.) */
 export class Vector {
   /** `count` (1 to 3) elements of 32 bits at `p`, the other lanes 0. Reads nothing behind them. */

@@ -3,6 +3,7 @@ export const GraphKeys = {
   GLOBAL_VARIABLES: "variables",
   LOCAL_VARIABLES: "local_variables",
   TRAINABLE_VARIABLES: "trainable_variables",
+  METRIC_VARIABLES: "metric_variables",
   MODEL_VARIABLES: "model_variables",
   MOVING_AVERAGE_VARIABLES: "moving_average_variables",
   UPDATE_OPS: "update_ops",

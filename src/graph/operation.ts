@@ -3,7 +3,7 @@ import type { Attr, Attrs } from "./attr.ts";
 import type { DType } from "./dtype.ts";
 import { InternalError, InvalidArgumentError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
-import type { Shape } from "./shape.ts";
+import { mergeShapes, type Shape } from "./shape.ts";
 import type { TensorValue } from "./tensorValue.ts";
 
 /** One output of an operation: a symbolic value, computed by `Session.run`. */
@@ -13,8 +13,7 @@ export class Tensor {
   readonly index: number;
   /** Its type; a reference type where it is a ref variable. */
   readonly dtype: DType;
-  /** What is known of its shape when the graph is built. */
-  readonly shape: Shape;
+  #shape: Shape;
   /** Operations that take it as a data input, in order of creation. */
   readonly consumers: Operation[] = [];
 
@@ -22,7 +21,18 @@ export class Tensor {
     this.op = op;
     this.index = index;
     this.dtype = dtype;
-    this.shape = shape;
+    this.#shape = shape;
+  }
+
+  /** What is known of its shape when the graph is built. */
+  get shape(): Shape {
+    return this.#shape;
+  }
+
+  /** Adds what the caller knows of the shape: what is made of this tensor from now on sees it.
+   * @throws InvalidArgumentError where it contradicts what is known. */
+  setShape(shape: Shape): void {
+    this.#shape = mergeShapes(this.#shape, shape);
   }
 
   /** `<operation>:<index>`. */

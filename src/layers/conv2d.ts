@@ -87,7 +87,8 @@ export function conv2d(
   });
 }
 
-function addActivityLoss(outputs: Tensor, regularizer: Regularizer | null | undefined): void {
+/** Collects the loss that a regularizer makes of a layer's outputs. */
+export function addActivityLoss(outputs: Tensor, regularizer: Regularizer | null | undefined): void {
   const loss = regularizer?.(outputs);
   if (loss) outputs.graph.addToCollection("regularization_losses", loss);
 }

@@ -1,7 +1,7 @@
 /** Shapes and fills: Reshape, Squeeze, Fill (tensorflow/core/ops/array_ops.cc). */
 import { attr } from "../graph/attr.ts";
 import { float32, int32, type DType } from "../graph/dtype.ts";
-import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
+import { InvalidArgumentError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
@@ -9,6 +9,7 @@ import { constant, convertToTensor, createOp, opScope, type TensorLike } from ".
 import type { OpDefinition } from "./definition.ts";
 import { reduceSum } from "./reduce.ts";
 import { shape as shapeOf } from "./shape.ts";
+import { moving, rowMajor } from "./strided.ts";
 
 export const Reshape: OpDefinition = {
   type: "Reshape",
@@ -57,29 +58,19 @@ export const Squeeze: OpDefinition = {
   gradient: (op, [dy]) => [reshape(dy, shapeOf(op.inputs[0]))],
 };
 
-const fillKernels: Readonly<Record<string, "fillFloat32" | "fillInt32">> = {
-  float32: "fillFloat32",
-  int32: "fillInt32",
-};
-
-export const Fill: OpDefinition = {
+export const Fill: OpDefinition = moving({
   type: "Fill",
   outputs: (node) => [node.inputDtype(1).base],
   shape(node) {
     const dims = node.constant(0);
     return [dims ? toNumbers(dims) : null];
   },
-  plan: {
-    kind: "kernel",
-    emit(k) {
-      const kernel = fillKernels[k.inputDtype(1).name];
-      if (!kernel)
-        throw new UnimplementedError(`'${k.op.name}' (op: 'Fill') is not supported for ${k.inputDtype(1).name}.`);
-      k.call(kernel, k.output(0), toNumbers(k.constant(1))[0], sizeOf(k.outputShape(0)));
-    },
+  moves(node) {
+    const dims = node.numbers(0);
+    return [{ input: 1, dims, x: { strides: dims.map(() => 0) }, y: { strides: rowMajor(dims) } }];
   },
   gradient: (_op, [dy]) => [null, reduceSum(dy)],
-};
+});
 
 /** `input` with the same elements in another shape; one size may be -1. */
 export function reshape(input: TensorLike, shape: readonly number[] | Tensor, name = "Reshape"): Tensor {

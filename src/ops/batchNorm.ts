@@ -5,8 +5,10 @@ import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import { noGradient, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
-import { add, multiply, negative, rsqrt, subtract } from "./elementwise.ts";
+import { fusedBatchNormGradient } from "./batchNormGradient.ts";
+import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
+import { add, multiply, subtract } from "./elementwise.ts";
+import { negative, rsqrt } from "./unary.ts";
 
 /** Outputs: y, batch_mean, batch_variance (unbiased when training), reserve_space_1 (mean), reserve_space_2 (biased
  * variance) and, in V3, reserve_space_3 (unused here, a scalar). */
@@ -15,7 +17,7 @@ function fused(type: string, outputs: 5 | 6): OpDefinition {
     type,
     outputs: (node) => [node.inputDtype(0).base, ...new Array<DType>(outputs - 1).fill(float32)],
     shape: (node) => fusedShape(node, outputs),
-    gradient: noGradient("its gradient is not written yet"),
+    gradient: (op, [dy]) => fusedBatchNormGradient(op, dy),
     plan: { kind: "kernel", emit: emitFused, inPlace: [0] },
   };
 }

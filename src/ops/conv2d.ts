@@ -4,7 +4,8 @@ import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import { noGradient, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
+import { biasAddGradient, conv2dGradient } from "./conv2dGradient.ts";
+import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
 
 export type Padding = "SAME" | "VALID" | "EXPLICIT";
 
@@ -37,18 +38,33 @@ export function windowAxis(
   return { out: Math.floor((padded - extent) / stride) + 1, before };
 }
 
-interface Geometry {
+/** Attributes of a convolution along height and width. */
+export interface Geometry {
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
   readonly padding: Padding;
   readonly explicit: readonly [readonly [number, number], readonly [number, number]];
 }
 
-/** The attributes of a convolution, checked. */
-export function convolutionGeometry(op: NodeView["op"]): Geometry {
+/** @throws UnimplementedError for channels that do not come last. */
+export function requireNhwc(op: NodeView["op"]): void {
   const format = op.string("data_format", "NHWC");
   if (format !== "NHWC")
     throw new UnimplementedError(`data_format '${format}' is not supported, convert the graph to NHWC`);
+}
+
+/** @throws UnimplementedError if input `index` is not float32. */
+export function requireFloat(k: KernelContext, index: number): void {
+  const { name } = k.inputDtype(index);
+  if (name !== "float32")
+    throw new UnimplementedError(
+      `'${k.op.name}' (op: '${k.op.type}') is not supported for ${name}; supported: float32.`,
+    );
+}
+
+/** The attributes of a convolution, checked. */
+export function convolutionGeometry(op: NodeView["op"]): Geometry {
+  requireNhwc(op);
   const strides = op.ints("strides");
   const dilations = op.ints("dilations", [1, 1, 1, 1]);
   for (const [name, values] of [
@@ -116,29 +132,18 @@ function conv2dShape(node: NodeView): Shape[] {
   return [[x[0], axis(0), axis(1), filter[3]]];
 }
 
-/** The attribute block of the convolution kernels (assembly/conv2d.ts). */
-function geometryBlock(k: KernelContext, activation: number): number[] {
-  const [n, h, w, c] = k.inputShape(0);
-  const [kh, kw, , channels] = k.inputShape(1);
-  const { strides, dilations, padding, explicit } = convolutionGeometry(k.op);
+/** The attribute block of the convolution kernels and those of its gradients (assembly/conv2d.ts). */
+export function geometryBlock(
+  op: NodeView["op"],
+  [n, h, w, c]: readonly number[],
+  [kh, kw, , channels]: readonly number[],
+  activation = 0,
+): number[] {
+  const { strides, dilations, padding, explicit } = convolutionGeometry(op);
   const rows = windowAxis(h, kh, strides[0], dilations[0], padding, explicit[0]);
   const columns = windowAxis(w, kw, strides[1], dilations[1], padding, explicit[1]);
-  return [
-    n,
-    h,
-    w,
-    c,
-    rows.out,
-    columns.out,
-    channels,
-    kh,
-    kw,
-    ...strides,
-    ...dilations,
-    rows.before,
-    columns.before,
-    activation,
-  ];
+  const sizes = [n, h, w, c, rows.out, columns.out, channels, kh, kw];
+  return [...sizes, ...strides, ...dilations, rows.before, columns.before, activation];
 }
 
 /** What the kernels can do to a value before it is stored: the last word of the geometry block. */
@@ -148,7 +153,7 @@ export const Conv2D: OpDefinition = {
   type: "Conv2D",
   outputs: (node) => [node.inputDtype(0).base],
   shape: conv2dShape,
-  gradient: noGradient("its gradient is not written yet"),
+  gradient: (op, [dy]) => conv2dGradient(op, dy),
   plan: {
     kind: "kernel",
     absorbs: (op, consumer, index) => {
@@ -157,14 +162,11 @@ export const Conv2D: OpDefinition = {
       return consumer.type in activations && op.type in { Conv2D: 1, BiasAdd: 1 };
     },
     emit(k) {
-      if (k.inputDtype(0).name !== "float32") {
-        throw new UnimplementedError(
-          `'${k.op.name}' (op: 'Conv2D') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
-        );
-      }
+      requireFloat(k, 0);
       const biasAdd = k.absorbed.find((op) => op.type === "BiasAdd");
       const activation = k.absorbed.find((op) => op.type in activations);
-      const geometry = k.attributes(geometryBlock(k, activation ? activations[activation.type] : 0));
+      const code = activation ? activations[activation.type] : 0;
+      const geometry = k.attributes(geometryBlock(k.op, k.inputShape(0), k.inputShape(1), code));
       const packed = k.scratch(k.query("conv2dPackedBytes", geometry));
       k.call("conv2dPackFilter", packed, k.input(1), geometry);
       const bias = biasAdd ? k.tensor(biasAdd, 1) : 0;
@@ -183,13 +185,11 @@ export const Conv2D: OpDefinition = {
 
 export const BiasAdd: OpDefinition = {
   type: "BiasAdd",
-  gradient: noGradient("its gradient is not written yet"),
+  gradient: (op, [dy]) => biasAddGradient(op, dy),
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [value, bias] = [node.inputShape(0), node.inputShape(1)];
-    const format = node.op.string("data_format", "NHWC");
-    if (format !== "NHWC")
-      throw new UnimplementedError(`data_format '${format}' is not supported, convert the graph to NHWC`);
+    requireNhwc(node.op);
     if (bias !== null && bias.length !== 1)
       throw new InvalidArgumentError(`The bias must be of rank 1 but is of rank ${bias.length}`);
     if (value === null) return [null];
@@ -204,11 +204,7 @@ export const BiasAdd: OpDefinition = {
     kind: "kernel",
     inPlace: [0],
     emit(k) {
-      if (k.inputDtype(0).name !== "float32") {
-        throw new UnimplementedError(
-          `'${k.op.name}' (op: 'BiasAdd') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
-        );
-      }
+      requireFloat(k, 0);
       const shape = k.inputShape(0);
       const [value, bias] = [k.input(0), k.input(1)];
       const channels = shape[shape.length - 1];
@@ -239,12 +235,12 @@ export function conv2d(input: TensorLike, filter: TensorLike, options: Conv2dOpt
   const explicit = typeof padding === "string" ? [] : [0, 0, ...padding[0], ...padding[1], 0, 0];
   const attrs = {
     T: attr.type(x.dtype),
-    strides: attr.ints([1, ...pair(options.strides ?? 1), 1]),
+    strides: attr.ints([1, ...pairOf(options.strides ?? 1), 1]),
     use_cudnn_on_gpu: attr.bool(true),
     padding: attr.string(typeof padding === "string" ? padding : "EXPLICIT"),
     explicit_paddings: attr.ints(explicit),
     data_format: attr.string("NHWC"),
-    dilations: attr.ints([1, ...pair(options.dilations ?? 1), 1]),
+    dilations: attr.ints([1, ...pairOf(options.dilations ?? 1), 1]),
   };
   return createOp(Conv2D, [x, weights], attrs, options.name ?? "Conv2D").outputs[0];
 }
@@ -256,6 +252,7 @@ export function biasAdd(value: TensorLike, bias: TensorLike, name = "BiasAdd"): 
   return createOp(BiasAdd, [x, convertToTensor(bias)], attrs, name).outputs[0];
 }
 
-function pair(value: number | readonly [number, number]): readonly [number, number] {
+/** One size for both axes, or one for each. */
+export function pairOf(value: number | readonly [number, number]): readonly [number, number] {
   return typeof value === "number" ? [value, value] : value;
 }

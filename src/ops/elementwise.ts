@@ -1,44 +1,83 @@
-/** Elementwise operations with NumPy broadcasting, and unary ones (tensorflow/core/ops/math_ops.cc). */
+/** Binary operations with NumPy broadcasting (tensorflow/core/ops/math_ops.cc). Gradients: python/ops/math_grad.py. */
 import { attr } from "../graph/attr.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { broadcastShapes, isFullyDefined, sameShape, sizeOf } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
-import { reshape } from "./array.ts";
+import { zerosLike } from "./addN.ts";
+import { reshape, zeros } from "./array.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import type { KernelContext, OpDefinition } from "./definition.ts";
+import { greater, greaterEqual, lessEqual } from "./comparison.ts";
+import {
+  noGradient,
+  notDifferentiable,
+  type GradientRule,
+  type KernelContext,
+  type OpDefinition,
+} from "./definition.ts";
+import { arithmeticFold } from "./folding.ts";
 import { reduceSum } from "./reduce.ts";
+import { select } from "./select.ts";
 import { broadcastGradientArgs, shape as shapeOf } from "./shape.ts";
+import { log, negative } from "./unary.ts";
 
-/** How two operands meet: the first word of the attribute block of the binary kernels (assembly/elementwise.ts). */
+/** How two operands meet: the first word of the attribute block of the binary kernels (assembly/lib/map.ts). */
 const pattern = { same: 0, scalarA: 1, scalarB: 2, rowB: 3, rowA: 4, general: 5 } as const;
 
 type BinaryKernel =
   | "add"
-  | "subtract"
-  | "multiply"
-  | "divide"
-  | "maximum"
-  | "minimum"
-  | "squaredDifference"
   | "addInt32"
+  | "addInt64"
+  | "subtract"
   | "subtractInt32"
-  | "multiplyInt32";
-type UnaryKernel = "negate" | "rsqrt" | "sqrt" | "square" | "abs" | "reciprocal" | "relu" | "relu6";
+  | "subtractInt64"
+  | "multiply"
+  | "multiplyInt32"
+  | "multiplyInt64"
+  | "divide"
+  | "divideNoNan"
+  | "truncateDivInt32"
+  | "truncateDivInt64"
+  | "floorDiv"
+  | "floorDivInt32"
+  | "floorDivInt64"
+  | "truncateMod"
+  | "truncateModInt32"
+  | "truncateModInt64"
+  | "floorMod"
+  | "floorModInt32"
+  | "floorModInt64"
+  | "maximum"
+  | "maximumInt32"
+  | "maximumInt64"
+  | "minimum"
+  | "minimumInt32"
+  | "minimumInt64"
+  | "squaredDifference"
+  | "pow";
+
+type BinaryGradient = (dy: Tensor, x: Tensor, y: Tensor, op: Operation) => readonly [Tensor, Tensor];
+interface NoGradient {
+  readonly rule: GradientRule;
+}
 
 function binary(
   type: string,
   kernels: Readonly<Record<string, BinaryKernel>>,
-  gradient: (dy: Tensor, x: Tensor, y: Tensor, op: Operation) => readonly [Tensor, Tensor],
+  gradient: BinaryGradient | NoGradient,
 ): OpDefinition {
   return {
     type,
-    gradient: (op, [dy]) => {
-      const [x, y] = op.inputs;
-      return unbroadcast(gradient(dy, x, y, op), x, y);
-    },
+    gradient:
+      "rule" in gradient
+        ? gradient.rule
+        : (op, [dy]) => {
+            const [x, y] = op.inputs;
+            return unbroadcast(gradient(dy, x, y, op), x, y);
+          },
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [broadcastShapes(node.inputShape(0), node.inputShape(1))],
+    fold: arithmeticFold(type),
     plan: {
       kind: "kernel",
       inPlace: [0, 1],
@@ -52,25 +91,9 @@ function binary(
   };
 }
 
-function unary(type: string, kernel: UnaryKernel, gradient: (dy: Tensor, op: Operation) => Tensor): OpDefinition {
-  return {
-    type,
-    gradient: (op, [dy]) => [gradient(dy, op)],
-    outputs: (node) => [node.inputDtype(0).base],
-    shape: (node) => [node.inputShape(0)],
-    plan: {
-      kind: "kernel",
-      inPlace: [0],
-      emit(k) {
-        const name = kernelFor(k, { float32: kernel });
-        const x = k.input(0);
-        k.call(name, k.output(0), x, sizeOf(k.outputShape(0)));
-      },
-    },
-  };
-}
-
-function kernelFor<K extends string>(k: KernelContext, kernels: Readonly<Record<string, K>>): K {
+/** The kernel for the type of input 0.
+ * @throws UnimplementedError where there is none. */
+export function kernelFor<K extends string>(k: KernelContext, kernels: Readonly<Record<string, K>>): K {
   const dtype = k.inputDtype(0).name;
   const kernel = kernels[dtype];
   if (!kernel) {
@@ -121,26 +144,75 @@ function unbroadcast(gradients: readonly [Tensor, Tensor], x: Tensor, y: Tensor)
   return [reshape(reduceSum(gradients[0], axesX), shapeX), reshape(reduceSum(gradients[1], axesY), shapeY)];
 }
 
-export const Add: OpDefinition = binary("Add", { float32: "add", int32: "addInt32" }, (dy) => [dy, dy]);
-export const AddV2: OpDefinition = binary("AddV2", { float32: "add", int32: "addInt32" }, (dy) => [dy, dy]);
-export const Sub: OpDefinition = binary("Sub", { float32: "subtract", int32: "subtractInt32" }, (dy) => [
-  dy,
-  negative(dy),
-]);
-export const Mul: OpDefinition = binary("Mul", { float32: "multiply", int32: "multiplyInt32" }, (dy, x, y) => [
-  multiply(dy, y),
-  multiply(x, dy),
-]);
+const sum = { float32: "add", int32: "addInt32", int64: "addInt64" } as const;
+export const Add: OpDefinition = binary("Add", sum, (dy) => [dy, dy]);
+export const AddV2: OpDefinition = binary("AddV2", sum, (dy) => [dy, dy]);
+export const Sub: OpDefinition = binary(
+  "Sub",
+  { float32: "subtract", int32: "subtractInt32", int64: "subtractInt64" },
+  (dy) => [dy, negative(dy)],
+);
+export const Mul: OpDefinition = binary(
+  "Mul",
+  { float32: "multiply", int32: "multiplyInt32", int64: "multiplyInt64" },
+  (dy, x, y) => [multiply(dy, y), multiply(x, dy)],
+);
+
 // d(x / y) = dx / y − (x / y) / y · dy
-export const RealDiv: OpDefinition = binary("RealDiv", { float32: "divide" }, (dy, x, y) => [
-  divide(dy, y),
-  multiply(dy, divide(divide(negative(x), y), y)),
+const quotient: BinaryGradient = (dy, x, y) => [divide(dy, y), multiply(dy, divide(divide(negative(x), y), y))];
+export const RealDiv: OpDefinition = binary("RealDiv", { float32: "divide" }, quotient);
+/** Python 2's division: of integers rounded towards 0. */
+export const Div: OpDefinition = binary(
+  "Div",
+  { float32: "divide", int32: "truncateDivInt32", int64: "truncateDivInt64" },
+  quotient,
+);
+export const DivNoNan: OpDefinition = binary("DivNoNan", { float32: "divideNoNan" }, (dy, x, y) => [
+  divNoNan(dy, y),
+  multiply(dy, divNoNan(divNoNan(negative(x), y), y)),
 ]);
-const unwritten = (): never => {
-  throw new UnimplementedError("Its gradient is not written yet.");
-};
-export const Maximum: OpDefinition = binary("Maximum", { float32: "maximum" }, unwritten);
-export const Minimum: OpDefinition = binary("Minimum", { float32: "minimum" }, unwritten);
+
+const stepwise = { rule: notDifferentiable("it is constant almost everywhere") };
+export const TruncateDiv: OpDefinition = binary(
+  "TruncateDiv",
+  { int32: "truncateDivInt32", int64: "truncateDivInt64" },
+  stepwise,
+);
+export const FloorDiv: OpDefinition = binary(
+  "FloorDiv",
+  { float32: "floorDiv", int32: "floorDivInt32", int64: "floorDivInt64" },
+  stepwise,
+);
+const remainder = { float32: "truncateMod", int32: "truncateModInt32", int64: "truncateModInt64" } as const;
+const notThere = { rule: noGradient("TensorFlow has none either") };
+export const Mod: OpDefinition = binary("Mod", remainder, notThere);
+export const TruncateMod: OpDefinition = binary("TruncateMod", remainder, notThere);
+// x mod y = x − ⌊x / y⌋ · y, and the quotient rounded down is constant almost everywhere
+export const FloorMod: OpDefinition = binary(
+  "FloorMod",
+  { float32: "floorMod", int32: "floorModInt32", int64: "floorModInt64" },
+  (dy, x, y) => [dy, multiply(dy, negative(floordiv(x, y)))],
+);
+
+// The gradient goes to the operand that was taken; of equal ones to the first.
+const taken =
+  (isFirst: (x: Tensor, y: Tensor) => Tensor): BinaryGradient =>
+  (dy, x, y) => {
+    const none = zeros(shapeOf(dy), dy.dtype.base);
+    const first = isFirst(x, y);
+    return [select(first, dy, none), select(first, none, dy)];
+  };
+export const Maximum: OpDefinition = binary(
+  "Maximum",
+  { float32: "maximum", int32: "maximumInt32", int64: "maximumInt64" },
+  taken((x, y) => greaterEqual(x, y)),
+);
+export const Minimum: OpDefinition = binary(
+  "Minimum",
+  { float32: "minimum", int32: "minimumInt32", int64: "minimumInt64" },
+  taken((x, y) => lessEqual(x, y)),
+);
+
 // d(x − y)² = 2 (x − y) (dx − dy)
 export const SquaredDifference: OpDefinition = binary(
   "SquaredDifference",
@@ -151,21 +223,11 @@ export const SquaredDifference: OpDefinition = binary(
   },
 );
 
-export const Neg: OpDefinition = unary("Neg", "negate", (dy) => negative(dy));
-// d x^(−1/2) = −1/2 · y³ · dx
-export const Rsqrt: OpDefinition = unary("Rsqrt", "rsqrt", (dy, { outputs: [y] }) =>
-  multiply(multiply(dy, -0.5), multiply(y, multiply(y, y))),
-);
-// d √x = dx / (2 √x)
-export const Sqrt: OpDefinition = unary("Sqrt", "sqrt", (dy, { outputs: [y] }) => divide(multiply(dy, 0.5), y));
-export const Square: OpDefinition = unary("Square", "square", (dy, { inputs: [x] }) => multiply(dy, multiply(x, 2)));
-// d(1/x) = −y² · dx
-export const Reciprocal: OpDefinition = unary("Reciprocal", "reciprocal", (dy, { outputs: [y] }) =>
-  negative(multiply(dy, multiply(y, y))),
-);
-export const Abs: OpDefinition = unary("Abs", "abs", unwritten);
-export const Relu: OpDefinition = unary("Relu", "relu", unwritten);
-export const Relu6: OpDefinition = unary("Relu6", "relu6", unwritten);
+// d x^y = y x^(y − 1) dx + x^y log(x) dy. The logarithm is taken as 0 for x ≤ 0, where the power is no function of real y.
+export const Pow: OpDefinition = binary("Pow", { float32: "pow" }, (dy, x, y, { outputs: [z] }) => {
+  const logX = select(greater(x, 0), log(x), zerosLike(x));
+  return [multiply(multiply(dy, y), pow(x, subtract(y, 1))), multiply(multiply(dy, z), logX)];
+});
 
 /** Both operands as tensors of one dtype; a plain number takes the dtype of the tensor beside it. */
 function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: string): Tensor {
@@ -186,39 +248,32 @@ function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: 
   });
 }
 
-function unaryOp(definition: OpDefinition, x: TensorLike, name: string): Tensor {
-  const value = convertToTensor(x);
-  return createOp(definition, [value], { T: attr.type(value.dtype) }, name).outputs[0];
-}
-
-/** a + b, broadcasting. float32, int32. */
+/** a + b, broadcasting. float32, int32, int64. */
 export const add = (a: TensorLike, b: TensorLike, name = "add"): Tensor => binaryOp(AddV2, a, b, name);
-/** a − b, broadcasting. float32, int32. */
+/** a − b, broadcasting. float32, int32, int64. */
 export const subtract = (a: TensorLike, b: TensorLike, name = "sub"): Tensor => binaryOp(Sub, a, b, name);
-/** a · b, broadcasting. float32, int32. */
+/** a · b, broadcasting. float32, int32, int64. */
 export const multiply = (a: TensorLike, b: TensorLike, name = "mul"): Tensor => binaryOp(Mul, a, b, name);
 /** a / b, broadcasting. float32. */
 export const divide = (a: TensorLike, b: TensorLike, name = "truediv"): Tensor => binaryOp(RealDiv, a, b, name);
-/** The larger of a and b, broadcasting. float32. */
+/** a / b, and 0 where b is 0, broadcasting. float32. */
+export const divNoNan = (a: TensorLike, b: TensorLike, name = "div_no_nan"): Tensor => binaryOp(DivNoNan, a, b, name);
+/** The largest whole number that is at most a / b, broadcasting. float32, int32, int64 (0 for b = 0). */
+export const floordiv = (a: TensorLike, b: TensorLike, name = "floordiv"): Tensor => binaryOp(FloorDiv, a, b, name);
+/** The remainder of `floordiv`; it has the sign of b. Broadcasting. float32 (NaN for b = 0), int32, int64 (0 for b = 0). */
+export const floormod = (a: TensorLike, b: TensorLike, name = "FloorMod"): Tensor => binaryOp(FloorMod, a, b, name);
+/** a / b rounded towards 0, broadcasting. int32, int64 (0 for b = 0). */
+export const truncatediv = (a: TensorLike, b: TensorLike, name = "TruncateDiv"): Tensor =>
+  binaryOp(TruncateDiv, a, b, name);
+/** The remainder of `truncatediv`; it has the sign of a. Broadcasting. float32 (NaN for b = 0), int32, int64 (0 for b = 0). */
+export const truncatemod = (a: TensorLike, b: TensorLike, name = "TruncateMod"): Tensor =>
+  binaryOp(TruncateMod, a, b, name);
+/** The larger of a and b, broadcasting; NaN if one is. float32, int32, int64. */
 export const maximum = (a: TensorLike, b: TensorLike, name = "Maximum"): Tensor => binaryOp(Maximum, a, b, name);
-/** The smaller of a and b, broadcasting. float32. */
+/** The smaller of a and b, broadcasting; NaN if one is. float32, int32, int64. */
 export const minimum = (a: TensorLike, b: TensorLike, name = "Minimum"): Tensor => binaryOp(Minimum, a, b, name);
 /** (a − b)², broadcasting. float32. */
 export const squaredDifference = (a: TensorLike, b: TensorLike, name = "SquaredDifference"): Tensor =>
   binaryOp(SquaredDifference, a, b, name);
-/** −x. float32. */
-export const negative = (x: TensorLike, name = "Neg"): Tensor => unaryOp(Neg, x, name);
-/** 1 / √x. float32. */
-export const rsqrt = (x: TensorLike, name = "Rsqrt"): Tensor => unaryOp(Rsqrt, x, name);
-/** √x. float32. */
-export const sqrt = (x: TensorLike, name = "Sqrt"): Tensor => unaryOp(Sqrt, x, name);
-/** x². float32. */
-export const square = (x: TensorLike, name = "Square"): Tensor => unaryOp(Square, x, name);
-/** |x|. float32. */
-export const abs = (x: TensorLike, name = "Abs"): Tensor => unaryOp(Abs, x, name);
-/** 1 / x. float32. */
-export const reciprocal = (x: TensorLike, name = "Reciprocal"): Tensor => unaryOp(Reciprocal, x, name);
-/** max(x, 0). float32. */
-export const relu = (x: TensorLike, name = "Relu"): Tensor => unaryOp(Relu, x, name);
-/** min(max(x, 0), 6). float32. */
-export const relu6 = (x: TensorLike, name = "Relu6"): Tensor => unaryOp(Relu6, x, name);
+/** a to the power of b, broadcasting; NaN for a < 0 and b not whole. float32. */
+export const pow = (a: TensorLike, b: TensorLike, name = "Pow"): Tensor => binaryOp(Pow, a, b, name);

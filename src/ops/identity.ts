@@ -1,5 +1,6 @@
 /** Identity, StopGradient and NoOp: values passed on, and operations that only order others. */
 import { attr } from "../graph/attr.ts";
+import { NotFoundError } from "../graph/errors.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, graphOf, type TensorLike } from "./build.ts";
@@ -17,6 +18,12 @@ function passing(type: string, gradient: GradientRule): OpDefinition {
 
 export const Identity: OpDefinition = passing("Identity", (_op, [dy]) => [dy]);
 export const StopGradient: OpDefinition = passing("StopGradient", notDifferentiable("it is there to stop gradients"));
+/** What TensorFlow 1's sparse cross entropy puts before its derivative, so that nobody takes a second one by mistake. */
+export const PreventGradient: OpDefinition = passing("PreventGradient", (op) => {
+  throw new NotFoundError(
+    `Gradient explicitly disabled at '${op.name}' (op: 'PreventGradient'). Reason: ${op.string("message", "none given")}.`,
+  );
+});
 
 export const NoOp: OpDefinition = {
   type: "NoOp",

@@ -7,22 +7,35 @@ import { sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { squeeze } from "./array.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import { noGradient, type NodeView, type OpDefinition } from "./definition.ts";
+import type { GradientRule, NodeView, OpDefinition } from "./definition.ts";
 import { squaredDifference } from "./elementwise.ts";
+import { emitReduction, foldReduction } from "./extrema.ts";
 import { stopGradient } from "./identity.ts";
+import { meanGradient, sumGradient } from "./reduceGradient.ts";
 
-function reducing(type: string, kernel: "sum" | "mean"): OpDefinition {
+function reducing(
+  type: string,
+  kernel: "sum" | "mean",
+  gradient: GradientRule,
+  integers?: NonNullable<OpDefinition["fold"]>,
+): OpDefinition {
   return {
     type,
     outputs: (node) => [node.inputDtype(0).base],
     shape: reducedShape,
-    gradient: noGradient("its gradient is not written yet"),
+    gradient,
+    ...(integers ? { fold: integers } : {}),
     plan: {
       kind: "kernel",
       emit(k) {
-        if (k.inputDtype(0).name !== "float32") {
+        const { name } = k.inputDtype(0);
+        if (integers && ["int32", "int64", "uint8"].includes(name)) {
+          emitReduction(k, "reduceSumInteger");
+          return;
+        }
+        if (name !== "float32") {
           throw new UnimplementedError(
-            `'${k.op.name}' (op: '${type}') is not supported for ${k.inputDtype(0).name}; supported: float32.`,
+            `'${k.op.name}' (op: '${type}') is not supported for ${name}; supported: float32${integers ? ", int32, int64, uint8" : ""}.`,
           );
         }
         const shape = k.inputShape(0);
@@ -34,10 +47,16 @@ function reducing(type: string, kernel: "sum" | "mean"): OpDefinition {
   };
 }
 
-export const Sum: OpDefinition = reducing("Sum", "sum");
-export const Mean: OpDefinition = reducing("Mean", "mean");
+export const Sum: OpDefinition = reducing(
+  "Sum",
+  "sum",
+  (op, [dy]) => [sumGradient(op, dy), null],
+  (node) => foldReduction(0, (a, b) => a + b)(node),
+);
+export const Mean: OpDefinition = reducing("Mean", "mean", (op, [dy]) => [meanGradient(op, dy), null]);
 
-function reducedShape(node: NodeView): Shape[] {
+/** The shape of a reduction over the axes in input 1. */
+export function reducedShape(node: NodeView): Shape[] {
   const shape = node.inputShape(0);
   const axesValue = node.constant(1);
   const keep = node.op.bool("keep_dims", false);
@@ -91,7 +110,8 @@ export interface ReduceOptions {
   name?: string;
 }
 
-function reduceOp(definition: OpDefinition, input: TensorLike, axis: ReduceAxis, options: ReduceOptions): Tensor {
+/** Builds a reduction; the axes become a Const. */
+export function reduceOp(definition: OpDefinition, input: TensorLike, axis: ReduceAxis, options: ReduceOptions): Tensor {
   const name = options.name ?? definition.type;
   const x = convertToTensor(input);
   if (axis === null && x.shape === null) {
@@ -117,7 +137,7 @@ function reduceOp(definition: OpDefinition, input: TensorLike, axis: ReduceAxis,
   });
 }
 
-/** Sum over `axis` (null: all). float32, deterministic order. */
+/** Sum over `axis` (null: all). float32 in a deterministic order; int32, int64, uint8. */
 export function reduceSum(input: TensorLike, axis: ReduceAxis = null, options: ReduceOptions = {}): Tensor {
   return reduceOp(Sum, input, axis, options);
 }

@@ -1,19 +1,59 @@
 /** Every operation type trainlet runs: an explicit table, so that a file does not register itself by being imported. */
+import * as activations from "./activations.ts";
 import { AddN, OnesLike, ZerosLike } from "./addN.ts";
 import { Fill, Reshape, Squeeze } from "./array.ts";
+import { Cast } from "./cast.ts";
+import * as comparison from "./comparison.ts";
+import * as concat from "./concat.ts";
+import { Cumprod, Cumsum } from "./cumulate.ts";
+import { ExpandDims } from "./expandDims.ts";
+import * as extrema from "./extrema.ts";
+import { Gather, GatherV2, OneHot, UnsortedSegmentSum } from "./gather.ts";
+import { MirrorPad, MirrorPadGrad, Pad, PadV2 } from "./pad.ts";
+import { DynamicStitch, Range } from "./range.ts";
+import { LRN, LRNGrad } from "./lrn.ts";
+import * as resize from "./resize.ts";
+import { InTopK, InTopKV2, TopKV2 } from "./topK.ts";
+import * as rounding from "./rounding.ts";
+import { Select, SelectV2 } from "./select.ts";
+import { Slice, StridedSlice, StridedSliceGrad } from "./slice.ts";
+import { BroadcastTo, Tile } from "./tile.ts";
+import * as transpose from "./transpose.ts";
 import { FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3 } from "./batchNorm.ts";
+import { FusedBatchNormGrad, FusedBatchNormGradV2, FusedBatchNormGradV3 } from "./batchNormGradient.ts";
 import { Const } from "./constant.ts";
 import { Merge, RefMerge, RefSwitch, Switch } from "./controlFlow.ts";
 import { BiasAdd, Conv2D } from "./conv2d.ts";
+import { BiasAddGrad, Conv2DBackpropFilter, Conv2DBackpropInput } from "./conv2dGradient.ts";
+import { SoftmaxCrossEntropyWithLogits, SparseSoftmaxCrossEntropyWithLogits } from "./crossEntropy.ts";
 import type { OpDefinition } from "./definition.ts";
+import {
+  DepthwiseConv2dNative,
+  DepthwiseConv2dNativeBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput,
+} from "./depthwiseConv2d.ts";
 import * as elementwise from "./elementwise.ts";
-import { Identity, NoOp, StopGradient } from "./identity.ts";
+import { Identity, NoOp, PreventGradient, StopGradient } from "./identity.ts";
+import { BatchMatMul, BatchMatMulV2, MatMul } from "./matMul.ts";
+import * as optimizer from "./optimizer.ts";
 import { Placeholder, PlaceholderWithDefault } from "./placeholder.ts";
-import { RandomUniform, RandomUniformInt } from "./random.ts";
+import { AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad } from "./pool.ts";
+import { RandomStandardNormal, RandomUniform, RandomUniformInt, TruncatedNormal } from "./random.ts";
 import { Mean, Sum } from "./reduce.ts";
 import { refusedOps } from "./refused.ts";
 import { BroadcastGradientArgs, Rank, Shape, ShapeN, Size } from "./shape.ts";
-import { Assign, AssignAdd, AssignSub, VariableV2 } from "./state.ts";
+import {
+  AssignAddVariableOp,
+  AssignSubVariableOp,
+  AssignVariableOp,
+  ReadVariableOp,
+  VarHandleOp,
+  VariableShape,
+  VarIsInitializedOp,
+} from "./resource.ts";
+import { LogSoftmax, Softmax } from "./softmax.ts";
+import { Assign, AssignAdd, AssignSub, Variable, VariableV2 } from "./state.ts";
+import * as unary from "./unary.ts";
 
 /** A function, because definitions and builders import each other: the table is made when the first is asked for. */
 const definitions = (): readonly OpDefinition[] => [
@@ -22,12 +62,21 @@ const definitions = (): readonly OpDefinition[] => [
   PlaceholderWithDefault,
   Identity,
   StopGradient,
+  PreventGradient,
   NoOp,
   Switch,
   RefSwitch,
   Merge,
   RefMerge,
   VariableV2,
+  Variable,
+  VarHandleOp,
+  ReadVariableOp,
+  VariableShape,
+  VarIsInitializedOp,
+  AssignVariableOp,
+  AssignAddVariableOp,
+  AssignSubVariableOp,
   Assign,
   AssignAdd,
   AssignSub,
@@ -47,26 +96,164 @@ const definitions = (): readonly OpDefinition[] => [
   elementwise.Sub,
   elementwise.Mul,
   elementwise.RealDiv,
+  elementwise.Div,
+  elementwise.DivNoNan,
+  elementwise.TruncateDiv,
+  elementwise.FloorDiv,
+  elementwise.Mod,
+  elementwise.TruncateMod,
+  elementwise.FloorMod,
   elementwise.Maximum,
   elementwise.Minimum,
   elementwise.SquaredDifference,
-  elementwise.Neg,
-  elementwise.Rsqrt,
-  elementwise.Sqrt,
-  elementwise.Square,
-  elementwise.Abs,
-  elementwise.Reciprocal,
-  elementwise.Relu,
-  elementwise.Relu6,
+  elementwise.Pow,
+  unary.Neg,
+  unary.Abs,
+  unary.Square,
+  unary.Sqrt,
+  unary.SqrtGrad,
+  unary.Rsqrt,
+  unary.RsqrtGrad,
+  unary.Reciprocal,
+  unary.Inv,
+  unary.ReciprocalGrad,
+  unary.InvGrad,
+  unary.Exp,
+  unary.Expm1,
+  unary.Log,
+  unary.Log1p,
+  unary.Sin,
+  unary.Cos,
+  unary.Tan,
+  unary.Erf,
+  unary.Sigmoid,
+  unary.SigmoidGrad,
+  unary.Tanh,
+  unary.TanhGrad,
+  activations.Relu,
+  activations.ReluGrad,
+  activations.Relu6,
+  activations.Relu6Grad,
+  activations.LeakyRelu,
+  activations.LeakyReluGrad,
+  activations.Elu,
+  activations.EluGrad,
+  activations.Selu,
+  activations.SeluGrad,
+  activations.Softplus,
+  activations.SoftplusGrad,
+  activations.Softsign,
+  activations.SoftsignGrad,
   Sum,
   Mean,
   Conv2D,
   BiasAdd,
+  Conv2DBackpropInput,
+  Conv2DBackpropFilter,
+  BiasAddGrad,
+  DepthwiseConv2dNative,
+  DepthwiseConv2dNativeBackpropInput,
+  DepthwiseConv2dNativeBackpropFilter,
   FusedBatchNorm,
   FusedBatchNormV2,
   FusedBatchNormV3,
+  FusedBatchNormGrad,
+  FusedBatchNormGradV2,
+  FusedBatchNormGradV3,
+  MaxPool,
+  MaxPoolGrad,
+  AvgPool,
+  AvgPoolGrad,
+  Softmax,
+  LogSoftmax,
+  MatMul,
+  BatchMatMul,
+  BatchMatMulV2,
+  SoftmaxCrossEntropyWithLogits,
+  SparseSoftmaxCrossEntropyWithLogits,
   RandomUniform,
   RandomUniformInt,
+  RandomStandardNormal,
+  TruncatedNormal,
+  optimizer.ApplyGradientDescent,
+  optimizer.ApplyMomentum,
+  optimizer.ApplyAdagrad,
+  optimizer.ApplyAdagradV2,
+  optimizer.ApplyAdadelta,
+  optimizer.ApplyRMSProp,
+  optimizer.ApplyCenteredRMSProp,
+  optimizer.ApplyAdam,
+  optimizer.ResourceApplyGradientDescent,
+  optimizer.ResourceApplyMomentum,
+  optimizer.ResourceApplyAdagrad,
+  optimizer.ResourceApplyAdagradV2,
+  optimizer.ResourceApplyAdadelta,
+  optimizer.ResourceApplyRMSProp,
+  optimizer.ResourceApplyCenteredRMSProp,
+  optimizer.ResourceApplyAdam,
+  Cast,
+  comparison.Less,
+  comparison.LessEqual,
+  comparison.Greater,
+  comparison.GreaterEqual,
+  comparison.Equal,
+  comparison.NotEqual,
+  comparison.LogicalAnd,
+  comparison.LogicalOr,
+  comparison.LogicalNot,
+  concat.ConcatV2,
+  concat.ConcatOffset,
+  concat.Pack,
+  concat.Unpack,
+  concat.Split,
+  concat.SplitV,
+  Cumprod,
+  Cumsum,
+  ExpandDims,
+  extrema.Max,
+  extrema.Min,
+  extrema.Prod,
+  extrema.All,
+  extrema.Any,
+  extrema.ArgMax,
+  extrema.ArgMin,
+  extrema.L2Loss,
+  Gather,
+  GatherV2,
+  OneHot,
+  UnsortedSegmentSum,
+  Pad,
+  PadV2,
+  MirrorPad,
+  MirrorPadGrad,
+  DynamicStitch,
+  Range,
+  LRN,
+  LRNGrad,
+  resize.ResizeBilinear,
+  resize.ResizeBilinearGrad,
+  resize.ResizeNearestNeighbor,
+  resize.ResizeNearestNeighborGrad,
+  InTopK,
+  InTopKV2,
+  TopKV2,
+  rounding.Sign,
+  rounding.Round,
+  rounding.Rint,
+  rounding.Floor,
+  rounding.Ceil,
+  Select,
+  SelectV2,
+  Slice,
+  StridedSlice,
+  StridedSliceGrad,
+  BroadcastTo,
+  Tile,
+  transpose.Transpose,
+  transpose.InvertPermutation,
+  transpose.ReverseV2,
+  transpose.SpaceToDepth,
+  transpose.DepthToSpace,
   ...refusedOps,
 ];
 

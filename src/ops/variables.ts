@@ -164,3 +164,16 @@ export function globalVariablesInitializer(): Operation {
     "init",
   );
 }
+
+/** The variables that belong to one process: the counters of metrics. */
+export function localVariables(): Variable[] {
+  return getDefaultGraph().getCollection<Variable>(GraphKeys.LOCAL_VARIABLES);
+}
+
+/** The operation that sets all local variables to their initial values. */
+export function localVariablesInitializer(): Operation {
+  return group(
+    localVariables().map((item) => item.initializer),
+    "init",
+  );
+}

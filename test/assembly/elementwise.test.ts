@@ -14,11 +14,14 @@ const binaries: Record<string, [Binary, (a: number, b: number) => number]> = {
   squaredDifference: [kernels.squaredDifference, (a, b) => Math.fround(a - b) ** 2],
   maximum: [kernels.maximum, (a, b) => Math.max(a, b)],
   minimum: [kernels.minimum, (a, b) => Math.min(a, b)],
+  divideNoNan: [kernels.divideNoNan, (a, b) => (b === 0 ? 0 : a / b)],
 };
 const integers: Record<string, [Binary, (a: number, b: number) => number]> = {
   addInt32: [kernels.addInt32, (a, b) => (a + b) | 0],
   subtractInt32: [kernels.subtractInt32, (a, b) => (a - b) | 0],
   multiplyInt32: [kernels.multiplyInt32, Math.imul],
+  maximumInt32: [kernels.maximumInt32, Math.max],
+  minimumInt32: [kernels.minimumInt32, Math.min],
 };
 
 type Data = Float32Array | Int32Array;
@@ -143,6 +146,15 @@ describe.each(Object.entries(integers))("%s", (name, [kernel, f]) => {
       run(kernel, call, a, b, `${name} ${JSON.stringify(call)}`, Int32Array.from(reference(call, a, b, f)));
     }
   });
+});
+
+test("pow: the float32 nearest to float64's, in every pattern", () => {
+  const random = createRandom(15);
+  for (const { call, sizeA, sizeB } of calls()) {
+    const a = uniform(random, sizeA, 0, 9);
+    const b = uniform(random, sizeB, -9, 9);
+    run(kernels.pow, call, a, b, `pow ${JSON.stringify(call)}`, Float32Array.from(reference(call, a, b, Math.pow)));
+  }
 });
 
 test("strides other than 0 and 1: a transposed operand", () => {

@@ -68,6 +68,33 @@ export class Attributes {
     return this.#get(name, "two pairs of numbers", isPairs);
   }
 
+  /** Rows of numbers and texts. */
+  rows(name: string): (number | string)[][] {
+    return this.#get(name, "an array of rows", (value) => Array.isArray(value) && value.every(Array.isArray));
+  }
+
+  /** Attributes below a name. */
+  record(name: string): { [name: string]: Attributes } {
+    const values: { [name: string]: { [name: string]: unknown } } = this.#get(
+      name,
+      "an object of objects",
+      (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    );
+    return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Attributes(value)]));
+  }
+
+  /** Attributes in place of a value; null where it is a plain value. */
+  nested(name: string): Attributes | null {
+    const value = this.#values[name];
+    const isNested = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isNested ? new Attributes(value as { readonly [name: string]: unknown }) : null;
+  }
+
+  /** Rows of numbers. */
+  table(name: string): number[][] {
+    return this.#get(name, "rows of numbers", (value) => Array.isArray(value) && value.every(isNumbers));
+  }
+
   #get<T>(name: string, what: string, holds: (value: unknown) => boolean): T {
     const value = this.#values[name];
     if (!holds(value))

@@ -13,8 +13,9 @@ function running(): Process[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];
     try {
-      const [, name, parent] = /\((.*)\) \S+ (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, "utf8"))!;
-      return [{ pid: Number(entry), parent: Number(parent), name }];
+      const [, name, state, parent] = /\((.*)\) (\S+) (\d+)/s.exec(readFileSync(`/proc/${entry}/stat`, "utf8"))!;
+      // A zombie has ended, only that nobody has asked how.
+      return state === "Z" ? [] : [{ pid: Number(entry), parent: Number(parent), name }];
     } catch {
       return []; // It has ended meanwhile.
     }

@@ -38,6 +38,27 @@ test("an identity of a variable is no reference", () => {
   });
 });
 
+test("PreventGradient passes a value on, and no gradient", async () => {
+  const node = (name: string, op: string, more: object): object => ({ name, op, ...more });
+  const graph = await tf.importMetaGraph({
+    graphDef: {
+      node: [
+        node("x", "Placeholder", { attr: { dtype: { type: "DT_FLOAT" }, shape: { shape: { dim: [{ size: "2" }] } } } }),
+        node("y", "PreventGradient", {
+          input: ["x"],
+          attr: { T: { type: "DT_FLOAT" }, message: { s: "bm90IHR3aWNl" } },
+        }),
+      ],
+    },
+  });
+  const session = await tf.Session.create({ graph });
+  expect((await session.run("y:0", { "x:0": [1, 2] })).toNested()).toEqual([1, 2]);
+  await expectMistake(
+    () => tf.gradients(graph.getTensorByName("y:0"), [graph.getTensorByName("x:0")]),
+    "NotFoundError: Gradient explicitly disabled at 'y' (op: 'PreventGradient'). Reason: not twice.",
+  );
+});
+
 describe("group and noOp", () => {
   test("run what they depend on and give undefined", async () => {
     const graph = new tf.Graph();

@@ -177,7 +177,7 @@ describe("Vite", () => {
 
 describe("wrangler", () => {
   it("serves the program, and the service of trainlet/cloudflare", { timeout: 60_000 }, async () => {
-    const server = await startServer(0, join(project.folder, "wrangler.toml"));
+    const server = await startServer(0, { config: join(project.folder, "wrangler.toml") });
     try {
       const body = readFileSync(join(project.folder, "public", "photo.bin"));
       const response = await fetch(`${server.url}/tutorial`, { method: "POST", body });

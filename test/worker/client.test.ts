@@ -104,15 +104,17 @@ test("what cannot be sent is InvalidArgumentError", async () => {
   await expect(session.run({ fetches: ["train_op"], feeds })).rejects.toThrow(errors.InvalidArgumentError);
 });
 
-test("a service that cannot be reached, or answers something else, is AbortedError", async () => {
+test("a service that cannot be reached, or answers for want of it, is UnavailableError", async () => {
   // Nothing listens on port 9 of loopback.
   const nowhere = await connected("http://127.0.0.1:9/");
-  await expect(nowhere.create(example)).rejects.toThrow("http://127.0.0.1:9 cannot be reached");
+  const refused = nowhere.create(example);
+  await expect(refused).rejects.toThrow("http://127.0.0.1:9 cannot be reached");
+  await expect(refused).rejects.toThrow(errors.UnavailableError);
   const proxy = await connected("http://localhost", {
     fetch: async () => new Response("bad gateway", { status: 502 }),
   });
   await expect(proxy.create(example)).rejects.toThrow("answered 502 bad gateway");
-  await expect(proxy.create(example)).rejects.toThrow(errors.AbortedError);
+  await expect(proxy.create(example)).rejects.toThrow(errors.UnavailableError);
 });
 
 test("where no host is known, connect says what is missing", async () => {

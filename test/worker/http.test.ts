@@ -3,8 +3,9 @@ import "../../src/entry/node.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
 import * as tf from "../../src/index.ts";
 import { createApp, type HttpApp } from "../../worker/http/app.ts";
-import { maxBodyBytes } from "../../worker/http/body.ts";
+import { maxJsonBytes } from "../../worker/http/limits.ts";
 import { LocalHost } from "../../worker/localHost.ts";
+import { mismatch } from "./conforms.ts";
 
 const json = "application/json";
 const safetensors = "application/vnd.safetensors";
@@ -42,7 +43,10 @@ async function send(
 ): Promise<Response> {
   const isRaw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
   const text = isRaw ? (body as BodyInit | undefined) : JSON.stringify(body);
-  return app.fetch(new Request(`http://localhost${path}`, { method, body: text, headers }));
+  const request = new Request(`http://localhost${path}`, { method, body: text, headers });
+  const response = await app.fetch(request);
+  expect(await mismatch(request, response)).toBeNull();
+  return response;
 }
 
 async function run(body: unknown): Promise<unknown> {
@@ -231,7 +235,7 @@ describe("refusals", () => {
     };
     expect(await status({ fetches: ["none:0"] })).toEqual(["NotFoundError", 404]);
     expect(await status({ fetches: ["counter/read:0"] })).toEqual(["FailedPreconditionError", 409]);
-    const large = await send("POST", "/v1/sessions?maxMemoryBytes=10", { example: "tutorial" });
+    const large = await send("POST", "/v1/sessions?maxMemoryBytes=5000", { example: "tutorial" });
     session = large.headers.get("location")!;
     expect(await status({ fetches: ["init"] })).toEqual(["ResourceExhaustedError", 413]);
     const created = await send("POST", "/v1/sessions", {
@@ -255,10 +259,10 @@ describe("refusals", () => {
     expect(await problemOf(await send("GET", "/v1/none"))).toMatchObject({ status: 404 });
     expect(await problemOf(await send("GET", `${session}/none`))).toMatchObject({ status: 404 });
     const wrong = await send("PUT", `${session}/run`, {});
-    expect(wrong.headers.get("allow")).toBe("POST");
+    expect(wrong.headers.get("allow")).toBe("POST, DELETE, OPTIONS");
     expect(await problemOf(wrong)).toMatchObject({ status: 405 });
     const put = await send("POST", `${session}/checkpoint`, {});
-    expect(put.headers.get("allow")?.split(", ").sort()).toEqual(["GET", "HEAD", "PUT"]);
+    expect(put.headers.get("allow")?.split(", ").sort()).toEqual(["GET", "HEAD", "OPTIONS", "PUT"]);
     const form = { "content-type": "application/x-www-form-urlencoded" };
     for (const [method, path] of [
       ["POST", "/v1/sessions"],
@@ -271,7 +275,7 @@ describe("refusals", () => {
   });
 
   test("bodies over the limit, declared or not", async () => {
-    const declared = { "content-type": json, "content-length": String(maxBodyBytes + 1) };
+    const declared = { "content-type": json, "content-length": String(maxJsonBytes + 1) };
     expect(await problemOf(await send("POST", `${session}/run`, "{}", declared))).toMatchObject({ status: 413 });
     // Read to its end, so that the answer arrives; but not without end.
     const stream = async (mebibytes: number): Promise<number> => {

@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { AbortedError } from "../../src/graph/errors.ts";
-import type { SessionHost } from "../host.ts";
+import type { RemoteHost, SessionHost } from "../host.ts";
 import type { Transport } from "./connection.ts";
 import { outgoingBytes, outgoingRequest, outgoingSource, type Outgoing } from "./transfer.ts";
 
@@ -28,7 +28,7 @@ export interface ComlinkOptions {
 }
 
 /** The proxy on a worker's own port. It is kept as long as the worker: a collected proxy would end the worker's service. */
-const roots = new WeakMap<object, Comlink.Remote<SessionHost>>();
+const roots = new WeakMap<object, Comlink.Remote<RemoteHost>>();
 
 export async function comlink(target: ComlinkTarget, { terminate }: ComlinkOptions): Promise<Transport> {
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
@@ -36,7 +36,7 @@ export async function comlink(target: ComlinkTarget, { terminate }: ComlinkOptio
   const watched = watch(target, (reason) => lose(new AbortedError(reason)));
   const proxy = isWorker(target)
     ? await Promise.race([ownPort(target), lost])
-    : Comlink.wrap<SessionHost>(target as Comlink.Endpoint);
+    : Comlink.wrap<RemoteHost>(target as Comlink.Endpoint);
   watched.started();
   return {
     host: new ComlinkHost(proxy),
@@ -50,13 +50,13 @@ export async function comlink(target: ComlinkTarget, { terminate }: ComlinkOptio
 }
 
 /** A port of this connection's own, so that letting go of it leaves the worker to other connections. */
-async function ownPort(worker: BrowserWorker | NodeWorker): Promise<Comlink.Remote<SessionHost>> {
+async function ownPort(worker: BrowserWorker | NodeWorker): Promise<Comlink.Remote<RemoteHost>> {
   let root = roots.get(worker);
   if (!root) {
-    root = Comlink.wrap<SessionHost>(isNode(worker) ? nodeEndpoint(worker) : worker);
+    root = Comlink.wrap<RemoteHost>(isNode(worker) ? nodeEndpoint(worker) : worker);
     roots.set(worker, root);
   }
-  return Comlink.wrap<SessionHost>(await root[Comlink.createEndpoint]());
+  return Comlink.wrap<RemoteHost>(await root[Comlink.createEndpoint]());
 }
 
 function isWorker(target: ComlinkTarget): target is BrowserWorker | NodeWorker {
@@ -99,9 +99,9 @@ function watch(target: ComlinkTarget, lost: (reason: string) => void): Watch {
 }
 
 class ComlinkHost implements SessionHost {
-  readonly #proxy: Comlink.Remote<SessionHost>;
+  readonly #proxy: Comlink.Remote<RemoteHost>;
 
-  constructor(proxy: Comlink.Remote<SessionHost>) {
+  constructor(proxy: Comlink.Remote<RemoteHost>) {
     this.#proxy = proxy;
   }
 
@@ -113,8 +113,16 @@ class ComlinkHost implements SessionHost {
     return this.#proxy.info(id);
   }
 
-  run(...[id, request]: Parameters<SessionHost["run"]>) {
-    return this.#proxy.run(id, sent(outgoingRequest(request)));
+  run(...[id, request, { signal } = {}]: Parameters<SessionHost["run"]>) {
+    if (!signal) return this.#proxy.run(id, sent(outgoingRequest(request)));
+    const call = crypto.randomUUID();
+    const stop = (): void => {
+      const { name, message } = signal.reason as Error;
+      this.#proxy.stop(id, call, { name, message }).catch(() => {});
+    };
+    const result = this.#proxy.run(id, sent(outgoingRequest(request)), call);
+    signal.addEventListener("abort", stop);
+    return result.finally(() => signal.removeEventListener("abort", stop));
   }
 
   movingStatistics(id: string) {

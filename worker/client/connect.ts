@@ -11,6 +11,17 @@ import { Connection, type Transport } from "./connection.ts";
 export type Where = "in-process" | "worker" | ComlinkTarget | URL | (string & {});
 
 export interface ConnectOptions {
+  /** How long each call may take: then it ends with DeadlineExceededError. Default: as long as it takes. */
+  readonly timeoutMs?: number;
+  /** Ends the connection, as `disconnect` does. */
+  readonly signal?: AbortSignal;
+  /** Of a service that asks for one. */
+  readonly token?: string;
+  /**
+   * How often a request is sent again that a service did not answer, or answered with 503. Only calls that change nothing,
+   * and requests that were certainly not sent. Default: 2.
+   */
+  readonly retries?: number;
   /** What sends HTTP requests. Default: fetch. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
@@ -28,16 +39,16 @@ export function connectOn(host: ClientHost): Connect {
   return async (where, options = {}) => {
     if (where === "in-process") {
       if (!host.inProcess) throw notHere(where);
-      return new Connection(await host.inProcess());
+      return new Connection(await host.inProcess(), options);
     }
-    if (typeof where === "string" && where !== "worker") return new Connection(await http(where, options));
-    if (where instanceof URL) return new Connection(await http(where, options));
+    if (typeof where === "string" && where !== "worker") return new Connection(await http(where, options), options);
+    if (where instanceof URL) return new Connection(await http(where, options), options);
     const { comlink } = await import("./comlink.ts");
-    if (typeof where !== "string") return new Connection(await comlink(where, { terminate: false }));
+    if (typeof where !== "string") return new Connection(await comlink(where, { terminate: false }), options);
     if (!host.startWorker) throw notHere(where);
     const worker = host.startWorker();
     try {
-      return new Connection(await comlink(worker, { terminate: true }));
+      return new Connection(await comlink(worker, { terminate: true }), options);
     } catch (error) {
       await worker.terminate();
       throw error;

@@ -1,34 +1,22 @@
 /** Transport to a service at a URL (worker/http/). Tensors travel as safetensors; requests of a session keep their order. */
-import { AbortedError } from "../../src/graph/errors.ts";
+import { AbortedError, errorFromName } from "../../src/graph/errors.ts";
 import type { CreateOptions, DoctorRequest, GraphSource, MovingStatistics, RunRequest, SessionInfo } from "../api.ts";
 import type { Finding } from "../../src/index.ts";
-import type { SessionHost } from "../host.ts";
+import type { CallControl, SessionHost } from "../host.ts";
 import { decodeResult, encodeRequest, frameRequest, safetensorsType } from "../http/frame.ts";
 import { tensorFromJson } from "../http/json.ts";
-import { errorOf } from "../http/problem.ts";
+import { callHeader } from "../http/names.ts";
 import type { ConnectOptions } from "./connect.ts";
-import type { Transport } from "./connection.ts";
+import { graceMs, type Transport } from "./connection.ts";
+import { reasonOf, sender, type Send, type SendInit } from "./send.ts";
 
 export function httpTransport(where: string | URL, options: ConnectOptions): Transport {
   const base = new URL(where, (globalThis as { location?: { href: string } }).location?.href);
   if (!base.pathname.endsWith("/")) base.pathname += "/";
-  const controller = new AbortController();
-  const send = options.fetch ?? ((request: Request) => fetch(request));
-  const host = new HttpHost(async (path, init) => {
-    const url = new URL(`v1/${path}`, base);
-    let response: Response;
-    try {
-      response = await send(new Request(url, { ...init, signal: controller.signal }));
-    } catch (error) {
-      throw new AbortedError(`${url.origin} cannot be reached: ${(error as Error).message}`, { cause: error });
-    }
-    if (!response.ok) throw await errorOf(response);
-    return response;
-  });
-  return { host, close: () => controller.abort() };
+  const ended = new AbortController();
+  const host = new HttpHost(sender(new URL("v1/", base), ended.signal, options));
+  return { host, close: () => ended.abort() };
 }
-
-type Send = (path: string, init: RequestInit) => Promise<Response>;
 
 class HttpHost implements SessionHost {
   readonly #send: Send;
@@ -39,7 +27,7 @@ class HttpHost implements SessionHost {
     this.#send = send;
   }
 
-  async create(source: GraphSource, options: CreateOptions = {}): Promise<SessionInfo> {
+  async create(source: GraphSource, options: CreateOptions = {}, { signal }: CallControl = {}): Promise<SessionInfo> {
     const query = new URLSearchParams();
     if (options.seed !== undefined) query.set("seed", String(options.seed));
     if (options.maxMemoryBytes !== undefined) query.set("maxMemoryBytes", String(options.maxMemoryBytes));
@@ -48,52 +36,90 @@ class HttpHost implements SessionHost {
       graph instanceof Uint8Array
         ? post(graph as BodyInit, "application/x-protobuf")
         : post(typeof graph === "string" ? graph : JSON.stringify(graph), "application/json");
-    const response = await this.#send(query.size > 0 ? `sessions?${query}` : "sessions", init);
+    const response = await this.#send(query.size > 0 ? `sessions?${query}` : "sessions", { ...init, signal });
     return (await response.json()) as SessionInfo;
   }
 
-  async info(id: string): Promise<SessionInfo> {
-    const response = await this.#request(id, "", { method: "GET" });
+  async info(id: string, { signal }: CallControl = {}): Promise<SessionInfo> {
+    const response = await this.#request(id, "", { ...get, signal });
     return (await response.json()) as SessionInfo;
   }
 
-  async run(id: string, request: RunRequest) {
-    const body = encodeRequest(frameRequest(request));
-    const init = post(body, safetensorsType, safetensorsType);
-    const response = await this.#request(id, "/run", init);
-    return decodeResult(new Uint8Array(await response.arrayBuffer()));
+  /** A run that is stopped answers by itself, and says where it stands. */
+  async run(id: string, request: RunRequest, { signal }: CallControl = {}) {
+    const call = crypto.randomUUID();
+    const init = post(encodeRequest(frameRequest(request)), safetensorsType, safetensorsType);
+    const hangUp = new AbortController();
+    const { promise: unsent, reject } = Promise.withResolvers<never>();
+    let sent = false;
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const onAbort = (): void => {
+      if (!sent) return reject(signal && reasonOf(signal));
+      void this.#stop(id, call).catch(() => {});
+      timer = setTimeout(() => hangUp.abort(), graceMs);
+    };
+    const answer = this.#request(id, "/run", {
+      ...init,
+      headers: { ...init.headers, [callHeader]: call },
+      signal: hangUp.signal,
+      onTurn() {
+        if (signal?.aborted) throw reasonOf(signal);
+        sent = true;
+      },
+    });
+    signal?.addEventListener("abort", onAbort);
+    try {
+      const response = await Promise.race([answer, unsent]);
+      return decodeResult(new Uint8Array(await response.arrayBuffer()));
+    } catch (error) {
+      throw signal?.aborted && error instanceof AbortedError ? because(reasonOf(signal), error) : error;
+    } finally {
+      if (timer !== null) clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
 
-  async movingStatistics(id: string): Promise<readonly MovingStatistics[]> {
-    const response = await this.#request(id, "/moving-statistics", { method: "GET" });
+  async movingStatistics(id: string, { signal }: CallControl = {}): Promise<readonly MovingStatistics[]> {
+    const response = await this.#request(id, "/moving-statistics", { ...get, signal });
     const layers = (await response.json()) as readonly MovingStatistics[];
     return layers.map(statisticsFromJson);
   }
 
-  async checkpoint(id: string): Promise<Uint8Array> {
-    const response = await this.#request(id, "/checkpoint", { method: "GET" });
+  async checkpoint(id: string, { signal }: CallControl = {}): Promise<Uint8Array> {
+    const response = await this.#request(id, "/checkpoint", { ...get, signal });
     return new Uint8Array(await response.arrayBuffer());
   }
 
-  async restore(id: string, checkpoint: Uint8Array): Promise<void> {
+  async restore(id: string, checkpoint: Uint8Array, { signal }: CallControl = {}): Promise<void> {
     // Copied, since it may be sent later: what the caller writes to it after the call does not matter.
     const body = Uint8Array.from(checkpoint);
-    await this.#request(id, "/checkpoint", { method: "PUT", body, headers: { "content-type": safetensorsType } });
+    const headers = { "content-type": safetensorsType };
+    await this.#request(id, "/checkpoint", { method: "PUT", body, headers, signal });
   }
 
-  async doctor(id: string, request: DoctorRequest): Promise<readonly Finding[]> {
-    const response = await this.#request(id, "/doctor", post(encodeRequest(frameRequest(request)), safetensorsType));
+  async doctor(id: string, request: DoctorRequest, { signal }: CallControl = {}): Promise<readonly Finding[]> {
+    const init = post(encodeRequest(frameRequest(request)), safetensorsType);
+    const response = await this.#request(id, "/doctor", { ...init, safe: true, signal });
     return (await response.json()) as readonly Finding[];
   }
 
-  async close(id: string): Promise<void> {
-    await this.#request(id, "", { method: "DELETE" });
+  async close(id: string, { signal }: CallControl = {}): Promise<void> {
+    await this.#request(id, "", { method: "DELETE", signal });
+  }
+
+  /** At once, whatever else is under way. */
+  async #stop(id: string, call: string): Promise<void> {
+    const headers = { [callHeader]: call };
+    await this.#send(`${pathOf(id)}/run`, { method: "DELETE", headers, safe: true });
   }
 
   /** Sends when the session's requests before it are answered: the network would not keep their order. */
-  #request(id: string, path: string, init: RequestInit): Promise<Response> {
+  #request(id: string, path: string, { onTurn, ...init }: SendInit & { onTurn?(): void }): Promise<Response> {
     const before = this.#last.get(id) ?? Promise.resolve();
-    const response = before.then(() => this.#send(`sessions/${encodeURIComponent(id)}${path}`, init));
+    const response = before.then(() => {
+      onTurn?.();
+      return this.#send(`${pathOf(id)}${path}`, init);
+    });
     const done = response
       .catch(() => {})
       .then(() => {
@@ -102,6 +128,18 @@ class HttpHost implements SessionHost {
     this.#last.set(id, done);
     return response;
   }
+}
+
+const get = { method: "GET", safe: true } as const;
+
+function pathOf(id: string): string {
+  return `sessions/${encodeURIComponent(id)}`;
+}
+
+/** Where the service stopped a run, with the reason that we had and it was not told. */
+function because({ name, message }: Error, stopped: Error): Error {
+  const [, where] = /: (the run ended .*)$/.exec(stopped.message) ?? [];
+  return errorFromName(name, where === undefined ? message : `${message.replace(/\.$/, "")}: ${where}`);
 }
 
 function post(body: BodyInit, type: string, accept = "application/json"): RequestInit {

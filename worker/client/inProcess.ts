@@ -1,6 +1,7 @@
 /** Transport without a way: sessions in the caller's own realm. Arguments are cloned, as on the way to a worker. */
 import { LocalHost } from "../localHost.ts";
 import type { CreateOptions, DoctorRequest, GraphSource, RunRequest } from "../api.ts";
+import type { RunControl } from "../host.ts";
 import type { Transport } from "./connection.ts";
 import { outgoingBytes, outgoingRequest, outgoingSource, type Outgoing } from "./transfer.ts";
 
@@ -14,8 +15,8 @@ class CloningHost extends LocalHost {
     return super.create(cloned(outgoingSource(source)), options);
   }
 
-  override run(id: string, request: RunRequest) {
-    return super.run(id, cloned(outgoingRequest(request)));
+  override run(id: string, request: RunRequest, control?: RunControl) {
+    return super.run(id, cloned(outgoingRequest(request)), control);
   }
 
   override restore(id: string, checkpoint: Uint8Array) {

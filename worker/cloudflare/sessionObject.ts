@@ -4,39 +4,83 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import "../../src/entry/workerd.ts";
-import { InternalError } from "../../src/graph/errors.ts";
+import { AbortedError, InternalError } from "../../src/graph/errors.ts";
 import type { CreateOptions, DoctorRequest, GraphSource, RunRequest, SessionInfo } from "../api.ts";
-import type { SessionHost } from "../host.ts";
-import { createApp, type HttpApp } from "../http/app.ts";
+import type { RunControl } from "../host.ts";
+import { createApp, type HttpApp, type HttpHost } from "../http/app.ts";
+import { discardBody } from "../http/body.ts";
+import { maxBodyBytes } from "../http/limits.ts";
+import { problemResponse } from "../http/problem.ts";
 import { SessionService, sessionNotFound } from "../service.ts";
-import { SessionStorage } from "./storage.ts";
+import { IdleAlarm } from "./idle.ts";
+import { SessionStorage, storedSource } from "./storage.ts";
+
+/** What may wait at a session: requests, and the bytes of their bodies. */
+const maxWaiting = 32;
+const maxWaitingBytes = 2 * maxBodyBytes;
+
+/** Variables of the Worker that concern a session: see Env in index.ts. */
+interface Settings {
+  readonly TRAINLET_IDLE_SECONDS?: string;
+}
 
 /** The isolate outlives the object: what an evicted session held is given back when it is collected. */
 const evicted = new FinalizationRegistry<SessionService>((service) => void service.close());
 
-export class SessionObject extends DurableObject implements SessionHost {
+export class SessionObject extends DurableObject<Settings> implements HttpHost {
   readonly #id: string;
   readonly #storage: SessionStorage;
   readonly #app: HttpApp;
+  readonly #idle: IdleAlarm;
+  readonly #waiting = { requests: 0, bytes: 0 };
   #service: SessionService | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(state: DurableObjectState, env: Cloudflare.Env) {
+  constructor(state: DurableObjectState, env: Settings) {
     super(state, env);
     this.#id = state.id.toString();
     this.#storage = new SessionStorage(state.storage);
+    this.#idle = new IdleAlarm(state.storage, env.TRAINLET_IDLE_SECONDS);
     this.#app = createApp(this);
   }
 
   /** All requests of this session. That its id is this object's was seen to by the Worker. */
-  override fetch(request: Request): Response | Promise<Response> {
-    return this.#app.fetch(request);
+  override async fetch(request: Request): Promise<Response> {
+    const isStop = request.method === "DELETE" && new URL(request.url).pathname.endsWith("/run");
+    const bytes = request.body ? Number(request.headers.get("content-length") ?? maxBodyBytes) : 0;
+    const waiting = this.#waiting;
+    if (!isStop && (waiting.requests >= maxWaiting || waiting.bytes + bytes > Math.max(maxWaitingBytes, bytes))) {
+      await discardBody(request);
+      return busy(waiting);
+    }
+    waiting.requests++;
+    waiting.bytes += bytes;
+    try {
+      return await this.#app.fetch(request);
+    } finally {
+      waiting.requests--;
+      waiting.bytes -= bytes;
+    }
+  }
+
+  /** The session was not used for long. */
+  override alarm(): Promise<void> {
+    return this.#next(async () => {
+      if (await this.#idle.isDue()) await this.#delete();
+    });
   }
 
   create(source: GraphSource, options: CreateOptions = {}): Promise<SessionInfo> {
     return this.#next(async () => {
       const service = await SessionService.create(source, { ...options, id: this.#id });
-      this.#storage.create(source, options.maxMemoryBytes, service.takeState());
+      try {
+        const stored = await storedSource(source);
+        this.#storage.create(stored, options.maxMemoryBytes, service.takeState());
+        this.#idle.start();
+      } catch (error) {
+        await service.close();
+        throw error;
+      }
       this.#keep(service);
       return service.info();
     });
@@ -46,8 +90,13 @@ export class SessionObject extends DurableObject implements SessionHost {
     return this.#read((service) => service.info());
   }
 
-  run(_id: string, request: RunRequest) {
-    return this.#write((service) => service.run(request));
+  /** At once, whatever is under way. */
+  async exists(): Promise<void> {
+    if (!this.#service && !this.#storage.exists()) throw sessionNotFound(this.#id);
+  }
+
+  run(_id: string, request: RunRequest, control?: RunControl) {
+    return this.#write((service) => service.run(request, control));
   }
 
   movingStatistics() {
@@ -68,10 +117,14 @@ export class SessionObject extends DurableObject implements SessionHost {
 
   close(): Promise<void> {
     return this.#next(async () => {
-      await this.#load();
-      await this.#storage.delete();
-      this.#drop();
+      if (!this.#storage.exists()) throw sessionNotFound(this.#id);
+      await this.#delete();
     });
+  }
+
+  async #delete(): Promise<void> {
+    this.#drop();
+    await this.#storage.delete();
   }
 
   /** A call that changes nothing that is stored. */
@@ -106,7 +159,10 @@ export class SessionObject extends DurableObject implements SessionHost {
 
   /** The service in memory, or rebuilt. Nothing else may come in between. */
   async #load(): Promise<SessionService> {
-    if (this.#service) return this.#service;
+    if (this.#service) {
+      await this.#idle.touch();
+      return this.#service;
+    }
     // A rejection inside blockConcurrencyWhile would reset the object and hide its reason.
     const outcome = await this.ctx.blockConcurrencyWhile(() => this.#rebuild().catch((error: unknown) => ({ error })));
     if ("error" in outcome) throw outcome.error;
@@ -114,8 +170,9 @@ export class SessionObject extends DurableObject implements SessionHost {
   }
 
   async #rebuild(): Promise<SessionService> {
-    const stored = this.#storage.read();
+    const stored = await this.#storage.read();
     if (!stored) throw sessionNotFound(this.#id);
+    await this.#idle.touch();
     const { source, maxMemoryBytes, state } = stored;
     const service = await SessionService.create(source, { id: this.#id, maxMemoryBytes, state });
     this.#keep(service);
@@ -140,4 +197,14 @@ export class SessionObject extends DurableObject implements SessionHost {
     this.#last = result.catch(() => {});
     return result;
   }
+}
+
+function busy({ requests, bytes }: { readonly requests: number; readonly bytes: number }): Response {
+  const response = problemResponse(
+    new AbortedError(
+      `The session is busy: ${requests} requests with ${bytes} bytes wait for their turn. Send this one again when one of them is answered.`,
+    ),
+  );
+  response.headers.set("retry-after", "1");
+  return response;
 }

@@ -6,9 +6,12 @@ import { FetchedTensor, errors, type DTypeName, type TypedArray } from "../../sr
 import { dtypeFromName } from "../../src/graph/dtype.ts";
 import type { GraphSource } from "../api.ts";
 import type { ServiceState } from "../service.ts";
+import { migrations, storedSource, variablesTable } from "./migrations.ts";
 
-/** Version of the tables. A change of them adds a step from each earlier version. */
-const schemaVersion = 1;
+export { storedSource };
+
+/** Version of the tables. A change of them adds a step to `migrations`. */
+const schemaVersion = 2;
 
 const chunkBytes = 1024 ** 2;
 
@@ -38,7 +41,7 @@ export class SessionStorage {
       this.#sql.exec(`CREATE TABLE session (
         source TEXT NOT NULL, max_memory_bytes INTEGER,
         seed INTEGER, steps INTEGER, generators TEXT, updates TEXT)`);
-      this.#sql.exec("CREATE TABLE variables (name TEXT PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL)");
+      this.#sql.exec(variablesTable);
       this.#sql.exec(
         "CREATE TABLE chunks (key TEXT, part INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID",
       );
@@ -54,14 +57,18 @@ export class SessionStorage {
     this.#storage.transactionSync(() => this.#writeState(state));
   }
 
-  /** The stored session; null where there is none. */
-  read(): StoredSession | null {
-    const tables = this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'schema'").toArray();
-    if (tables.length === 0) return null;
+  exists(): boolean {
+    return this.#sql.exec("SELECT name FROM sqlite_master WHERE name = 'schema'").toArray().length > 0;
+  }
+
+  /** The stored session, brought to today's tables; null where there is none. */
+  async read(): Promise<StoredSession | null> {
+    if (!this.exists()) return null;
     const { version } = this.#sql.exec<{ version: number }>("SELECT version FROM schema").one();
-    if (version !== schemaVersion) {
+    if (version > schemaVersion) {
       throw new errors.UnimplementedError(`The session is stored in version ${version}, known is ${schemaVersion}.`);
     }
+    for (let from = version; from < schemaVersion; from++) await this.#migrate(from);
     const row = this.#sql.exec<SessionRow>("SELECT * FROM session").one();
     const variables = this.#sql.exec<VariableRow>("SELECT * FROM variables").toArray();
     return {
@@ -78,7 +85,16 @@ export class SessionStorage {
   }
 
   async delete(): Promise<void> {
-    await this.#storage.deleteAll();
+    await Promise.all([this.#storage.deleteAlarm(), this.#storage.deleteAll()]);
+  }
+
+  /** One version further, all or nothing. */
+  async #migrate(from: number): Promise<void> {
+    const finish = await migrations[from](this.#sql);
+    this.#storage.transactionSync(() => {
+      finish((bytes) => this.#writeChunks(graphKey, bytes));
+      this.#sql.exec("UPDATE schema SET version = ?", from + 1);
+    });
   }
 
   #writeState({ seed, steps, generators, updates, variables }: ServiceState): void {
@@ -90,7 +106,7 @@ export class SessionStorage {
       JSON.stringify(updates),
     );
     for (const [name, { dtype, shape, data }] of variables) {
-      this.#sql.exec("INSERT OR REPLACE INTO variables VALUES (?, ?, ?)", name, dtype, JSON.stringify(shape));
+      this.#sql.exec("INSERT OR IGNORE INTO variables VALUES (?, ?, ?)", name, dtype, JSON.stringify(shape));
       this.#writeChunks(variableKey(name), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
   }
@@ -124,7 +140,7 @@ export class SessionStorage {
 }
 
 type SessionRow = {
-  source: "binary" | "json" | "example";
+  source: "binary" | "json";
   max_memory_bytes: number | null;
   seed: number;
   steps: number;
@@ -138,10 +154,9 @@ function variableKey(name: string): string {
   return `variable/${name}`;
 }
 
-/** The graph as it came: importing it again gives the same one. */
+/** A graph as it came: importing it again gives the same one. */
 function encodeSource(source: GraphSource): { kind: SessionRow["source"]; bytes: Uint8Array } {
-  if ("example" in source) return { kind: "example", bytes: new TextEncoder().encode(source.example) };
-  const { metaGraph } = source;
+  const { metaGraph } = source as { readonly metaGraph: Uint8Array | string | object };
   if (metaGraph instanceof Uint8Array) return { kind: "binary", bytes: metaGraph };
   const text = typeof metaGraph === "string" ? metaGraph : JSON.stringify(metaGraph);
   return { kind: "json", bytes: new TextEncoder().encode(text) };
@@ -149,6 +164,5 @@ function encodeSource(source: GraphSource): { kind: SessionRow["source"]; bytes:
 
 function decodeSource(kind: SessionRow["source"], bytes: Uint8Array): GraphSource {
   if (kind === "binary") return { metaGraph: bytes };
-  const text = new TextDecoder().decode(bytes);
-  return kind === "json" ? { metaGraph: text } : ({ example: text } as GraphSource);
+  return { metaGraph: new TextDecoder().decode(bytes) };
 }

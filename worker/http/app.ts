@@ -1,41 +1,36 @@
-/**
- * The service over HTTP. The routes, all under /v1:
- *
- *   POST   /sessions                          a graph → 201, the session's info
- *   GET    /sessions/{id}                     info
- *   DELETE /sessions/{id}                     close
- *   POST   /sessions/{id}/run                 fetches, feeds, repeat, collect → values
- *   POST   /sessions/{id}/doctor              fetches, feeds → findings
- *   GET    /sessions/{id}/moving-statistics   the batch-norm layers
- *   GET    /sessions/{id}/checkpoint          a safetensors file
- *   PUT    /sessions/{id}/checkpoint          restore it
- */
+/** The service over HTTP: ties the routes of routes.ts to a host of sessions. */
 import { Hono, type Context } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import { InvalidArgumentError, NotFoundError } from "../../src/graph/errors.ts";
-import type { DoctorRequest, GraphSource, MovingStatistics, RunRequest, RunResult } from "../api.ts";
+import { NotFoundError } from "../../src/graph/errors.ts";
+import type { MovingStatistics, RunResult } from "../api.ts";
 import type { SessionHost } from "../host.ts";
-import { discardBody, readBody } from "./body.ts";
-import { decodeRequest, encodeResult, safetensorsType } from "./frame.ts";
+import { RunningCalls } from "../running.ts";
+import { version } from "../version.ts";
+import { discardBody } from "./body.ts";
+import { encodeResult, safetensorsType } from "./frame.ts";
+import { gate, type GateOptions } from "./gate.ts";
 import { tensorToJson } from "./json.ts";
+import { maxJsonResultBytes, maxResultBytes } from "./limits.ts";
+import { callHeader } from "./names.ts";
 import { HttpError, problemResponse } from "./problem.ts";
-import {
-  check,
-  createQuery,
-  doctorBody,
-  doctorQuery,
-  exampleBody,
-  isExample,
-  readFeeds,
-  runBody,
-  runQuery,
-} from "./schemas.ts";
+import { readCheckpoint, readRequest, readSource } from "./read.ts";
+import { allRoutes, jsonType, type RouteId } from "./routes.ts";
+import { check, createQuery, doctorBody, doctorQuery, runBody, runQuery } from "./schemas.ts";
 
-export interface HttpApp {
-  fetch(request: Request): Response | Promise<Response>;
+/** Sessions as the routes need them. */
+export interface HttpHost extends SessionHost {
+  /** @throws NotFoundError for an id of no session. Waits for no run. */
+  exists(id: string): Promise<void>;
 }
 
-export function createApp(host: SessionHost): HttpApp {
+export interface HttpApp {
+  fetch(request: Request): Promise<Response>;
+  /** What is registered, for tests. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+}
+
+/** Without options nothing is guarded: the edge does that before a request comes to its session. */
+export function createApp(host: HttpHost, options?: GateOptions): HttpApp {
   const app = new Hono();
   app.onError((error) => problemResponse(error));
   app.use(async ({ req }, next) => {
@@ -46,105 +41,78 @@ export function createApp(host: SessionHost): HttpApp {
   app.use(
     methodNotAllowed({ app, onMethodNotAllowed: ({ req }, allowed) => wrongMethod(req.method, req.path, allowed) }),
   );
-
-  app.post("/v1/sessions", async (c) => {
-    const options = check(createQuery, c.req.query(), "query");
-    const info = await host.create(await readSource(c), options);
-    return c.json(info, 201, { location: `/v1/sessions/${info.id}` });
-  });
-  app.get("/v1/sessions/:id", async (c) => c.json(await host.info(c.req.param("id"))));
-  app.delete("/v1/sessions/:id", async (c) => {
-    await host.close(c.req.param("id"));
-    return c.body(null, 204);
-  });
-
-  app.post("/v1/sessions/:id/run", async (c) => {
-    const result = await host.run(c.req.param("id"), await readRequest(c, runBody, runQuery));
-    return c.req.header("accept")?.includes(safetensorsType)
-      ? binary(encodeResult(result))
-      : json(resultToJson(result));
-  });
-  app.post("/v1/sessions/:id/doctor", async (c) => {
-    const request: DoctorRequest = await readRequest(c, doctorBody, doctorQuery);
-    return c.json(await host.doctor(c.req.param("id"), request));
-  });
-  app.get("/v1/sessions/:id/moving-statistics", async (c) => {
-    const layers = await host.movingStatistics(c.req.param("id"));
-    return json(`[${layers.map(layerToJson).join(",")}]`);
-  });
-
-  app.get("/v1/sessions/:id/checkpoint", async (c) => binary(await host.checkpoint(c.req.param("id"))));
-  app.put("/v1/sessions/:id/checkpoint", async (c) => {
-    if (contentType(c) !== safetensorsType) throw wrongType(c, [safetensorsType]);
-    await host.restore(c.req.param("id"), await readBody(c.req.raw));
-    return c.body(null, 204);
-  });
-  return app;
+  const handlers = handlersFor(host);
+  for (const [id, { method, path }] of allRoutes) app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), handlers[id]);
+  return {
+    fetch: async (request) => (options ? gate(options, request, () => app.fetch(request)) : app.fetch(request)),
+    routes: app.routes.filter(({ method }) => method !== "ALL"),
+  };
 }
 
-async function readSource(c: Context): Promise<GraphSource> {
-  switch (contentType(c)) {
-    case "application/x-protobuf":
-      return { metaGraph: await readBody(c.req.raw) };
-    case "application/json": {
-      const body = await readJson(c);
-      return isExample(body) ? (check(exampleBody, body) as GraphSource) : { metaGraph: body as object };
-    }
-    default:
-      throw wrongType(c, ["application/json", "application/x-protobuf"]);
-  }
+type Handler = (c: Context) => Promise<Response>;
+
+function handlersFor(host: HttpHost): { readonly [Id in RouteId]: Handler } {
+  const running = new RunningCalls();
+  return {
+    async createSession(c) {
+      const options = check(createQuery, c.req.query(), "query");
+      const info = await host.create(await readSource(c), options);
+      return c.json(info, 201, { location: `/v1/sessions/${info.id}` });
+    },
+    info: async (c) => c.json(await host.info(idOf(c))),
+    async close(c) {
+      await host.close(idOf(c));
+      return c.body(null, 204);
+    },
+    async run(c) {
+      const request = await readRequest(c, runBody, runQuery);
+      const isBinary = c.req.header("accept")?.includes(safetensorsType) ?? false;
+      const limit = isBinary ? maxResultBytes : maxJsonResultBytes;
+      const result = await running.run(idOf(c), callOf(c), (stop) => {
+        // A sender that hangs up wants no answer.
+        const signal = AbortSignal.any([stop, c.req.raw.signal]);
+        return host.run(idOf(c), request, { signal, maxResultBytes: limit });
+      });
+      return isBinary ? binary(encodeResult(result)) : json(resultToJson(result));
+    },
+    async stop(c) {
+      const reason = { name: "AbortedError", message: "The run was stopped by a request." };
+      await host.exists(idOf(c));
+      running.stop(idOf(c), callOf(c), reason);
+      return c.body(null, 204);
+    },
+    async doctor(c) {
+      return c.json(await host.doctor(idOf(c), await readRequest(c, doctorBody, doctorQuery)));
+    },
+    async movingStatistics(c) {
+      const layers = await host.movingStatistics(idOf(c));
+      return json(`[${layers.map(layerToJson).join(",")}]`);
+    },
+    checkpoint: async (c) => binary(await host.checkpoint(idOf(c))),
+    async restore(c) {
+      await host.restore(idOf(c), await readCheckpoint(c));
+      return c.body(null, 204);
+    },
+    // Loaded when they are asked for: a session's object never is.
+    async openapi(c) {
+      const { openApi } = await import("./openapi.ts");
+      return c.json(openApi());
+    },
+    async docs(c) {
+      const [{ docsPage }, { openApi }] = await Promise.all([import("./docsPage.ts"), import("./openapi.ts")]);
+      const { html, policy } = await docsPage(openApi());
+      return c.html(html, 200, { "content-security-policy": policy });
+    },
+    health: async (c) => c.json({ status: "ok", version }),
+  };
 }
 
-/** A request as JSON, or as a safetensors file with what is no tensor in the query or in the file's metadata. */
-async function readRequest<Body extends typeof runBody | typeof doctorBody>(
-  c: Context,
-  body: Body,
-  query: typeof runQuery | typeof doctorQuery,
-): Promise<RunRequest> {
-  const asked = check(query, readQuery(c), "query");
-  switch (contentType(c)) {
-    case "application/json": {
-      const json = await readJson(c);
-      const { feeds, ...rest } = check(body, merge(json, asked));
-      return { ...rest, feeds: readFeeds(feeds) };
-    }
-    case safetensorsType: {
-      const { request, feeds: tensors } = decodeRequest(await readBody(c.req.raw));
-      const { feeds, ...rest } = check(body, merge(request, asked));
-      return { ...rest, feeds: { ...readFeeds(feeds), ...tensors } };
-    }
-    default:
-      throw wrongType(c, ["application/json", safetensorsType]);
-  }
+function idOf(c: Context): string {
+  return c.req.param("id") ?? "";
 }
 
-const queryLists = new Set(["fetches", "collect"]);
-
-function readQuery(c: Context): unknown {
-  return Object.fromEntries(
-    Object.entries(c.req.queries()).map(([key, values]) => [
-      key,
-      queryLists.has(key) ? values.flatMap((value) => value.split(",")) : values[0],
-    ]),
-  );
-}
-
-/** Bodies that are no objects are left to the schema. */
-function merge(body: unknown, query: object): unknown {
-  return typeof body === "object" && body !== null && !Array.isArray(body) ? { ...body, ...query } : body;
-}
-
-async function readJson(c: Context): Promise<unknown> {
-  const bytes = await readBody(c.req.raw);
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    throw new InvalidArgumentError(`The body is not JSON: ${(error as Error).message}.`, { cause: error });
-  }
-}
-
-function contentType(c: Context): string {
-  return (c.req.header("content-type") ?? "").split(";")[0].trim().toLowerCase();
+function callOf(c: Context): string | null {
+  return c.req.header(callHeader)?.slice(0, 100) ?? null;
 }
 
 function resultToJson({ fetches, series, warnings }: RunResult): string {
@@ -160,23 +128,20 @@ function layerToJson({ mean, variance, ...rest }: MovingStatistics): string {
 }
 
 function json(text: string): Response {
-  return new Response(text, { headers: { "content-type": "application/json" } });
+  return new Response(text, { headers: { "content-type": jsonType } });
 }
 
 function binary(bytes: Uint8Array): Response {
   return new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { "content-type": safetensorsType } });
 }
 
-// Refusals that are HTTP's own
-
-function wrongType(c: Context, known: readonly string[]): HttpError {
-  const given = c.req.header("content-type") ?? "none";
-  return new HttpError(415, `The content type is ${given}, it must be ${known.join(" or ")}.`);
-}
-
-function wrongMethod(method: string, path: string, allowed: readonly string[]): Response {
-  const error = new HttpError(405, `${method} is not possible at ${path}, only ${allowed.join(", ")}.`);
-  const response = problemResponse(error);
-  response.headers.set("allow", allowed.join(", "));
+/** OPTIONS of a route that exists, and 405 for the rest. */
+function wrongMethod(method: string, path: string, known: readonly string[]): Response {
+  const allowed = [...known, "OPTIONS"].join(", ");
+  const response =
+    method === "OPTIONS"
+      ? new Response(null, { status: 204 })
+      : problemResponse(new HttpError(405, `${method} is not possible at ${path}, only ${allowed}.`));
+  response.headers.set("allow", allowed);
   return response;
 }

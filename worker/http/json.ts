@@ -3,12 +3,27 @@
  * "-Infinity", and all of int64; bool is true and false; float32 is written with the digits it needs.
  */
 import type { DTypeName, FeedValue, Nested, TypedArray } from "../../src/index.ts";
-import { InvalidArgumentError } from "../../src/graph/errors.ts";
+import { InvalidArgumentError, ResourceExhaustedError } from "../../src/graph/errors.ts";
 import { shortestFloat32 } from "../../src/formats/protobuf/json.ts";
+import { formatBytes } from "../../src/runtime/heap.ts";
 import type { TensorData } from "../api.ts";
+import { maxFeedBytes, maxTensorBytes } from "./limits.ts";
+
+/** What the feeds of one request may take in memory; asked before each is allocated. */
+export class FeedBudget {
+  #total = 0;
+
+  take(bytes: number, path: string): void {
+    this.#total += bytes;
+    const [limit, got] = bytes > maxTensorBytes ? [maxTensorBytes, bytes] : [maxFeedBytes, this.#total];
+    if (got <= limit) return;
+    const what = got === bytes ? `'${path}' has` : `'${path}' and the feeds before it have`;
+    throw new ResourceExhaustedError(`${what} ${formatBytes(got)}, the limit is ${formatBytes(limit)}.`);
+  }
+}
 
 interface Kind {
-  readonly array: { new (length: number): TypedArray };
+  readonly array: { new (length: number): TypedArray; readonly BYTES_PER_ELEMENT: number };
   /** Least and greatest value; null for floats. */
   readonly range: readonly [bigint, bigint] | null;
 }
@@ -68,8 +83,11 @@ export function tensorFromJson(json: unknown): TensorData {
  * Reads a feed: a number, boolean or nested array, or `{ dtype?, shape?, data }` with data flat or nested.
  * @throws InvalidArgumentError with the path of what is wrong.
  */
-export function feedFromJson(json: unknown, path: string): FeedValue {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return nestedFromJson(json, path, 0);
+export function feedFromJson(json: unknown, path: string, budget?: FeedBudget): FeedValue {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    budget?.take(countLeaves(json, path, 0) * 8, path);
+    return nestedFromJson(json, path, 0);
+  }
   const { dtype, shape, data, ...rest } = json as { dtype?: unknown; shape?: unknown; data?: unknown };
   for (const key of Object.keys(rest)) refuse(`${path}.${key}`, "absent: a tensor has dtype, shape and data", key);
   if (data === undefined) refuse(`${path}.data`, "a number, boolean or array", data);
@@ -77,11 +95,13 @@ export function feedFromJson(json: unknown, path: string): FeedValue {
   const flat: unknown[] = [];
   const own = flatten(data, `${path}.data`, 0, flat);
   if (dtype === undefined) {
+    budget?.take(flat.length * 8, path);
     const numbers = flat.map((item, i) => numberFromJson(item, `${path}.data[${i}]`));
     return { data: numbers as number[], shape: shape ?? own };
   }
   const kind = kinds.get(dtype as string);
   if (!kind) refuse(`${path}.dtype`, `one of ${[...kinds.keys()].join(", ")}`, dtype);
+  budget?.take(flat.length * kind.array.BYTES_PER_ELEMENT, path);
   const array = new kind.array(flat.length);
   for (let i = 0; i < flat.length; i++) {
     (array as { [i: number]: unknown })[i] = elementFromJson(flat[i], dtype as DTypeName, kind, `${path}.data[${i}]`);
@@ -95,6 +115,15 @@ export function nestedToJson(value: Nested): unknown {
   if (Object.is(value, -0)) return "-0";
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   return Array.isArray(value) ? value.map((item) => nestedToJson(item as Nested)) : value;
+}
+
+/** Elements of a nested array, before it is copied. */
+function countLeaves(json: unknown, path: string, depth: number): number {
+  if (!Array.isArray(json)) return 1;
+  if (depth >= maxRank) refuse(path, `nested at most ${maxRank} deep`, json);
+  let count = 0;
+  for (const item of json) count += countLeaves(item, path, depth + 1);
+  return count;
 }
 
 function nestedFromJson(json: unknown, path: string, depth: number): Nested {

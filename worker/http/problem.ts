@@ -1,5 +1,11 @@
 /** Errors over HTTP: problem+json (RFC 9457) whose type names TensorFlow's class, read back into that class. */
-import { AbortedError, errorFromName, InvalidArgumentError, TrainletError } from "../../src/graph/errors.ts";
+import {
+  AbortedError,
+  errorFromName,
+  InvalidArgumentError,
+  TrainletError,
+  UnavailableError,
+} from "../../src/graph/errors.ts";
 
 const typePrefix = "urn:trainlet:";
 
@@ -11,7 +17,12 @@ const statuses: { readonly [name: string]: number } = {
   AbortedError: 409,
   ResourceExhaustedError: 413,
   UnimplementedError: 422,
+  UnauthenticatedError: 401,
+  UnavailableError: 503,
 };
+
+/** Names and values of a request may stand in a sentence; a long one helps nobody. */
+const maxDetailLength = 2000;
 
 /** A refusal with a status that HTTP has for it: a wrong method, a wrong content type. */
 export class HttpError extends InvalidArgumentError {
@@ -31,12 +42,16 @@ export function problemResponse(error: unknown): Response {
       : { name: "InternalError", message: `An accident of ours: ${String(error)}.` };
   const code = error instanceof HttpError ? error.status : (statuses[name] ?? 500);
   const title = name.replace(/Error$/, "").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
-  const body = { type: `${typePrefix}${name}`, title, status: code, detail: message };
+  const detail = message.length > maxDetailLength ? `${message.slice(0, maxDetailLength)}…` : message;
+  const body = { type: `${typePrefix}${name}`, title, status: code, detail };
   return new Response(JSON.stringify(body), {
     status: code,
     headers: { "content-type": "application/problem+json" },
   });
 }
+
+/** What those between us and the service answer when it is away. */
+const passing = new Set([502, 503, 504]);
 
 /** The error that a response tells of. */
 export async function errorOf(response: Response): Promise<Error> {
@@ -47,5 +62,7 @@ export async function errorOf(response: Response): Promise<Error> {
   } catch {
     // Someone between us and the service answered.
   }
-  return new AbortedError(`${response.url || "The service"} answered ${response.status} ${text.slice(0, 200)}`.trim());
+  return new (passing.has(response.status) ? UnavailableError : AbortedError)(
+    `${response.url || "The service"} answered ${response.status} ${text.slice(0, 200)}`.trim(),
+  );
 }

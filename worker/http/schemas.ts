@@ -1,10 +1,14 @@
 /** What requests must look like. Feeds and graphs, whose parts are many, have readers of their own (json.ts, src/formats). */
 import * as v from "valibot";
 import { InvalidArgumentError } from "../../src/graph/errors.ts";
+import type { FeedValue, TypedArray } from "../../src/index.ts";
 import type { RunRequest } from "../api.ts";
-import { feedFromJson, refuse } from "./json.ts";
+import { FeedBudget, feedFromJson, refuse } from "./json.ts";
+import { maxNameLength, maxNames, maxRepeat } from "./limits.ts";
 
-const names = v.array(v.string());
+const name = v.pipe(v.string(), v.maxLength(maxNameLength, `a name of at most ${maxNameLength} characters`));
+
+const names = v.pipe(v.array(name), v.maxLength(maxNames, `at most ${maxNames} names`));
 
 /** A safe integer in a query, as text. */
 const integerText = v.pipe(
@@ -15,37 +19,69 @@ const integerText = v.pipe(
 );
 
 export const createQuery = v.strictObject({
-  seed: v.optional(integerText),
-  maxMemoryBytes: v.optional(v.pipe(integerText, v.minValue(1, "at least 1"))),
+  seed: v.optional(
+    v.pipe(integerText, v.description("Seed of random operations that have none. Default: drawn, and told by info.")),
+  ),
+  maxMemoryBytes: v.optional(
+    v.pipe(
+      integerText,
+      v.minValue(1, "at least 1"),
+      v.description(
+        "What variables, constants and the arena may take together. Default: the host's, 64 MiB at the edge.",
+      ),
+    ),
+  ),
 });
 
 /** A body that asks for a built-in graph; every other one is a MetaGraphDef. */
-export const exampleBody = v.strictObject({ example: v.string() });
+export const exampleBody = v.pipe(
+  v.strictObject({ example: v.pipe(v.string(), v.description("tutorial, or tutorial-forgotten")) }),
+  v.description("A built-in graph."),
+);
 
 /** The lower limit is the session's own. */
-const repeat = v.pipe(v.number(), v.maxValue(1_000_000, "at most 1000000"));
+const repeat = v.pipe(
+  v.number(),
+  v.maxValue(maxRepeat, `at most ${maxRepeat}`),
+  v.metadata({
+    description: "Runs the step so many times with the same feeds. Default 1.",
+    type: "integer",
+    minimum: 1,
+  }),
+);
+
+/** Checked by json.ts, element by element; the document describes it as answers.ts does. */
+export const feed = v.unknown();
 
 /** An array passes as a record, too. */
-const feeds = v.pipe(
+export const feeds = v.pipe(
   v.unknown(),
   v.check((json) => !Array.isArray(json), "an object"),
-  v.record(v.string(), v.unknown()),
+  v.record(v.string(), feed),
+  v.check((json) => Object.keys(json).length <= maxNames, `at most ${maxNames} tensors`),
+);
+
+const fetches = v.pipe(names, v.description("Names of tensors (net:0) or operations (train_op)."));
+
+const collect = v.pipe(
+  names,
+  v.description("Tensors whose value after every run is returned, stacked along a new first axis."),
 );
 
 export const runBody = v.strictObject({
-  fetches: names,
+  fetches,
   feeds: v.optional(feeds),
   repeat: v.optional(repeat),
-  collect: v.optional(names),
+  collect: v.optional(collect),
 });
 
 export const doctorBody = v.pick(runBody, ["fetches", "feeds"]);
 
 /** What may stand in the query, for bodies that hold tensors only. Names may be repeated or separated by commas. */
 export const runQuery = v.strictObject({
-  fetches: v.optional(names),
+  fetches: v.optional(fetches),
   repeat: v.optional(v.pipe(integerText, repeat)),
-  collect: v.optional(names),
+  collect: v.optional(collect),
 });
 
 export const doctorQuery = v.pick(runQuery, ["fetches"]);
@@ -74,9 +110,20 @@ function wanted({ kind, type, expected, message }: v.BaseIssue<unknown>): string
   return expected?.startsWith('"') && type === "strict_object" ? "given" : (words[type] ?? `one of ${expected}`);
 }
 
-/** The feeds of a body that has been checked. */
-export function readFeeds(feeds: { readonly [name: string]: unknown } = {}): RunRequest["feeds"] {
-  return Object.fromEntries(Object.entries(feeds).map(([name, json]) => [name, feedFromJson(json, `feeds.${name}`)]));
+/** The feeds of a body that has been checked, and of the tensors that came with it. */
+export function readFeeds(
+  feeds: { readonly [name: string]: unknown } = {},
+  tensors: { readonly [name: string]: FeedValue } = {},
+): RunRequest["feeds"] {
+  const budget = new FeedBudget();
+  for (const [name, value] of Object.entries(tensors)) {
+    const data = ArrayBuffer.isView(value) ? value : (value as { data: TypedArray }).data;
+    budget.take(data.byteLength, `feeds.${name}`);
+  }
+  const read = Object.entries(feeds).map(
+    ([name, json]) => [name, feedFromJson(json, `feeds.${name}`, budget)] as const,
+  );
+  return { ...Object.fromEntries(read), ...tensors };
 }
 
 /** True for `{ "example": … }`, which no MetaGraphDef has. */

@@ -27,6 +27,8 @@ export class PlanBuffers {
   readonly #byRoot = new Map<Tensor, Buffer>();
   readonly #attributes = { address: 0, used: 0, bytes: 0 };
   shapes: ReadonlyMap<Tensor, readonly number[]> = new Map();
+  /** Operations whose outputs kernels write. */
+  computed: ReadonlySet<Operation> = new Set();
   readonly all: Buffer[] = [];
   /** Blocks of the heap that the plan owns. */
   readonly blocks: number[] = [];
@@ -108,7 +110,7 @@ export class PlanBuffers {
         `'${root.name}' (op: '${op.type}') has the dtype ${dtype}, which is not computed here.`,
       );
     }
-    const value = this.#request.reach.constants.valueOf(root);
+    const value = this.computed.has(op) ? undefined : this.#request.reach.constants.valueOf(root);
     if (!value) return this.make("arena", root.name, bytes, { shape, dtype });
     const { maxMemoryBytes } = this.#request;
     if (bytes > maxMemoryBytes) throw exhausted(bytes, maxMemoryBytes, { label: root.name, shape, dtype, bytes });

@@ -103,6 +103,7 @@ class Compiler {
     );
     for (const { decay } of counted) this.#kept.add(reach.rootOf(decay));
     this.#nodes = this.#findNodes(nodes);
+    this.#buffers.computed = new Set([...this.#nodes].flatMap((node) => node.operations));
     this.#countReaders(nodes);
 
     const feeds = [...fedShapes.keys()].map((tensor) => ({ tensor, buffer: this.#buffers.of(tensor) }));
@@ -164,7 +165,8 @@ class Compiler {
   #computes(node: PlanNode): boolean {
     const definition = this.#request.definitionOf(node.operations[0]);
     const { kind } = definition.plan;
-    if (definition.fold && node.last.outputs.every((output) => this.#constant(output))) return false;
+    const spare = (output: Tensor): boolean => this.#request.reach.constants.spareValueOf(output) !== undefined;
+    if (definition.fold && node.last.outputs.every(spare)) return false;
     return kind === "kernel" || (kind === "merge" && this.#isUndecided(node.last));
   }
 

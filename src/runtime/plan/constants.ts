@@ -20,6 +20,9 @@ export interface ConstantsRequest {
 export class PlanConstants {
   readonly #request: ConstantsRequest;
   readonly #known = new Map<Tensor, TensorValue | undefined>();
+  /** Values that follow from no feed. */
+  readonly #fixed = new Map<Tensor, TensorValue | undefined>();
+  #withoutFeeds = false;
   #shapes: ReadonlyMap<Tensor, readonly number[]> = new Map();
   /** Feeds that values were derived from. */
   readonly decidingFeeds = new Set<Tensor>();
@@ -31,22 +34,42 @@ export class PlanConstants {
   /** Lets shapes be used from now on; values that were unknown without them are tried again. */
   useShapes(shapes: ReadonlyMap<Tensor, readonly number[]>): void {
     this.#shapes = shapes;
-    for (const [tensor, value] of this.#known) if (value === undefined) this.#known.delete(tensor);
+    for (const values of [this.#known, this.#fixed])
+      for (const [tensor, value] of values) if (value === undefined) values.delete(tensor);
   }
 
+  /** The value of a tensor that a shape, a branch or a kernel's attribute depends on. */
   valueOf(tensor: Tensor): TensorValue | undefined {
-    if (this.#known.has(tensor)) return this.#known.get(tensor);
+    if (this.#withoutFeeds) return this.#lookUp(tensor, this.#fixed);
+    return this.#lookUp(tensor, this.#known);
+  }
+
+  /** The value if it is known already, or without looking at feeds: what only saves a kernel call must not tie the plan to
+   * the labels of one batch. */
+  spareValueOf(tensor: Tensor): TensorValue | undefined {
+    const known = this.#known.get(tensor);
+    if (known || this.#withoutFeeds) return known ?? this.valueOf(tensor);
+    this.#withoutFeeds = true;
+    try {
+      return this.#lookUp(tensor, this.#fixed);
+    } finally {
+      this.#withoutFeeds = false;
+    }
+  }
+
+  #lookUp(tensor: Tensor, known: Map<Tensor, TensorValue | undefined>): TensorValue | undefined {
+    if (known.has(tensor)) return known.get(tensor);
     // A cycle (a while loop's) has no value: it is found unknown while it is being looked at.
-    this.#known.set(tensor, undefined);
+    known.set(tensor, undefined);
     const value = this.#evaluate(tensor);
-    this.#known.set(tensor, value);
+    known.set(tensor, value);
     return value;
   }
 
   #evaluate(tensor: Tensor): TensorValue | undefined {
     const { isFed, fedValue, definitionOf } = this.#request;
     if (isFed(tensor)) {
-      const value = fedValue(tensor);
+      const value = this.#withoutFeeds ? undefined : fedValue(tensor);
       if (value) this.decidingFeeds.add(tensor);
       return value;
     }

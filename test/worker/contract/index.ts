@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from "vitest";
 import { testErrors } from "./errors.ts";
 import { Fixture, type Host } from "./fixture.ts";
 import { testLifecycle } from "./lifecycle.ts";
+import { testStopping } from "./stopping.ts";
 import { testTraining } from "./training.ts";
 
 export function testContract(host: Host): void {
@@ -12,4 +13,5 @@ export function testContract(host: Host): void {
   testTraining(fixture);
   testLifecycle(fixture);
   testErrors(fixture);
+  testStopping(fixture);
 }

@@ -1,0 +1,183 @@
+// The gradient of a convolution with respect to its input, as TensorFlow's Conv2DBackpropInput; also the transposed convolution.
+//
+//   dx[n, i, j, c] = sum over (u, v, k) of dy[n, o, p, k] * filter[u, v, c, k],
+//   where i = o * strideH + u * dilationH - padTop and j = p * strideW + v * dilationW - padLeft.
+// For each phase of the strides (lib/phase.ts) this is a convolution of stride 1 over dy with some of the filter's taps, rotated
+// and transposed, so the convolution's own kernel computes it and puts the pixels at the distance of the strides.
+
+import * as conv2d from "./conv2d";
+import * as gemm from "./gemm";
+import { bytesOf, LANES, roundUp } from "./lib/simd";
+import * as phases from "./lib/phase";
+
+// Scratch: two phases, the geometry of a phase's convolution, a tile where pixels are spread, the convolution's own.
+const INNER: usize = 2 * phases.PHASE_BYTES;
+const TILE: usize = INNER + 64;
+
+/** Whether the phases' pixels lie apart. */
+function isSpread(g: conv2d.Geometry): bool {
+  return g.strideH > 1 || g.strideW > 1;
+}
+
+function tileBytes(g: conv2d.Geometry): i32 {
+  return isSpread(g) ? roundUp(conv2d.BLOCK * g.C, 4) * 4 : 0;
+}
+
+function ceilDiv(n: i32, by: i32): i32 {
+  return (n + by - 1) / by;
+}
+
+/** Bytes of the packed filter of `conv2dBackpropInputPackFilter`. */
+export function conv2dBackpropInputPackedBytes(geometry: usize): i32 {
+  const g = changetype<conv2d.Geometry>(geometry);
+  return gemm.packedBytes(g.filterH * g.filterW * g.K, g.C);
+}
+
+/** Bytes of the scratch memory of both kernels here: enough for the largest phase. */
+export function conv2dBackpropInputScratchBytes(geometry: usize): i32 {
+  const g = changetype<conv2d.Geometry>(geometry);
+  const spanH = (g.filterH - 1) * g.dilationH + 1;
+  const spanW = (g.filterW - 1) * g.dilationW + 1;
+  const line = (ceilDiv(g.W, g.strideW) + spanW) * g.K * 4;
+  const whole = (ceilDiv(g.H, g.strideH) + spanH) * line;
+  const band = min(whole, max(conv2d.BAND_BYTES, spanH * line));
+  const tables = 32 + conv2d.BLOCK * 4 + roundUp(g.filterH * g.filterW, 4) * 4 + roundUp(g.C, gemm.PANEL) * 4;
+  return <i32>TILE + tileBytes(g) + tables + roundUp(band, 16);
+}
+
+function rowPhase(scratch: usize, g: conv2d.Geometry, first: i32): phases.Phase {
+  const phase = changetype<phases.Phase>(scratch);
+  phases.layOutPhase(phase, first, g.H, g.filterH, g.strideH, g.dilationH, g.padTop);
+  return phase;
+}
+
+function columnPhase(scratch: usize, g: conv2d.Geometry, first: i32): phases.Phase {
+  const phase = changetype<phases.Phase>(scratch + phases.PHASE_BYTES);
+  phases.layOutPhase(phase, first, g.W, g.filterW, g.strideW, g.dilationW, g.padLeft);
+  return phase;
+}
+
+/**
+ * Packs `filter` float32 [filterH, filterW, C, K] for `conv2dBackpropInput`: panels of columns c, depth (taps in their phase's
+ * order, k), phase after phase. `packed` is 16-byte aligned, `conv2dBackpropInputPackedBytes` long, overwritten; `scratch` of
+ * `conv2dBackpropInputScratchBytes`. No two of them overlap.
+ */
+export function conv2dBackpropInputPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  for (let a = 0; a < g.strideH; a++) {
+    const rows = rowPhase(scratch, g, a);
+    for (let b = 0; b < g.strideW; b++) {
+      const columns = columnPhase(scratch, g, b);
+      for (let c = 0; c < g.C; c += gemm.PANEL) {
+        for (let u = 0; u < rows.taps; u++) {
+          for (let v = 0; v < columns.taps; v++) {
+            const row = rows.lastTap - u * rows.step;
+            const tap = row * g.filterW + columns.lastTap - v * columns.step;
+            const from = filter + bytesOf((tap * g.C + c) * g.K);
+            packed = packTransposed(packed, from, min(gemm.PANEL, g.C - c), g.K);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Writes rows of a matrix [rows, depth] as the columns of a panel, as wide as gemm's of so many columns; returns its end. */
+function packTransposed(panel: usize, from: usize, rows: i32, depth: i32): usize {
+  const pitch: usize = rows > LANES ? 32 : 16;
+  const rowBytes = bytesOf(depth);
+  for (let half: usize = 0; half < pitch; half += 16) {
+    const count = min(LANES, rows);
+    let to = panel + half;
+    let k = 0;
+    if (count == LANES) {
+      for (; k + LANES <= depth; k += LANES) {
+        const row0 = from + bytesOf(k);
+        const row2 = row0 + 2 * rowBytes;
+        const r0 = v128.load(row0);
+        const r1 = v128.load(row0 + rowBytes);
+        const r2 = v128.load(row2);
+        const r3 = v128.load(row2 + rowBytes);
+        const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+        const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+        const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+        const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+        v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
+        v128.store(to + pitch, v128.shuffle<f64>(low01, low23, 1, 3));
+        v128.store(to + 2 * pitch, v128.shuffle<f64>(high01, high23, 0, 2));
+        v128.store(to + 3 * pitch, v128.shuffle<f64>(high01, high23, 1, 3));
+        to += 4 * pitch;
+      }
+    }
+    for (; k < depth; k++) {
+      let source = from + bytesOf(k);
+      for (let lane = 0; lane < LANES; lane++) {
+        store<f32>(to + bytesOf(lane), lane < count ? load<f32>(source) : 0);
+        if (lane + 1 < count) source += rowBytes;
+      }
+      to += pitch;
+    }
+    from += 4 * rowBytes;
+    rows -= LANES;
+  }
+  return panel + <usize>depth * pitch;
+}
+
+/**
+ * dx as above, overwritten: dx [N, H, W, C], dy [N, outputH, outputW, K] where `geometry` is that of the convolution that went
+ * forward; `packed` from `conv2dBackpropInputPackFilter`; `scratch` of `conv2dBackpropInputScratchBytes`, 16-byte aligned. No two
+ * of them overlap. Order: a sum runs over the taps of its phase from the last to the first, over k within a tap.
+ */
+export function conv2dBackpropInput(dx: usize, dy: usize, packed: usize, scratch: usize, geometry: usize): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (g.N <= 0 || g.H <= 0 || g.W <= 0 || g.C <= 0) return;
+  const inner = changetype<conv2d.Geometry>(scratch + INNER);
+  inner.N = g.N;
+  inner.H = g.outputH;
+  inner.W = g.outputW;
+  inner.C = g.K;
+  inner.K = g.C;
+  inner.strideH = 1;
+  inner.strideW = 1;
+  inner.activation = gemm.ACTIVATION_NONE;
+  const tile = isSpread(g) ? scratch + TILE : 0;
+  const own = scratch + TILE + <usize>tileBytes(g);
+  const pixelPitch = bytesOf(g.strideW * g.C);
+  const linePitch = bytesOf(g.strideH * g.W * g.C);
+  const imagePitch = bytesOf(g.H * g.W * g.C);
+  for (let a = 0; a < g.strideH; a++) {
+    const rows = rowPhase(scratch, g, a);
+    inner.outputH = rows.count;
+    inner.filterH = rows.taps;
+    inner.dilationH = rows.dilation;
+    inner.padTop = rows.before;
+    for (let b = 0; b < g.strideW; b++) {
+      const columns = columnPhase(scratch, g, b);
+      inner.outputW = columns.count;
+      inner.filterW = columns.taps;
+      inner.dilationW = columns.dilation;
+      inner.padLeft = columns.before;
+      const first = dx + bytesOf((a * g.W + b) * g.C);
+      if (rows.taps == 0 || columns.taps == 0 || g.K == 0 || g.outputH <= 0 || g.outputW <= 0) {
+        clear(first, inner, pixelPitch, linePitch, imagePitch);
+      } else {
+        conv2d.convolve(first, dy, packed, 0, own, inner, tile, pixelPitch, linePitch, imagePitch);
+      }
+      packed += <usize>gemm.packedBytes(rows.taps * columns.taps * g.K, g.C);
+    }
+  }
+}
+
+/** Zeros for a phase that nothing reaches. */
+function clear(dx: usize, inner: conv2d.Geometry, pixelPitch: usize, linePitch: usize, imagePitch: usize): void {
+  const bytes = bytesOf(inner.K);
+  for (let n = 0; n < inner.N; n++) {
+    for (let i = 0; i < inner.outputH; i++) {
+      let pixel = dx + <usize>n * imagePitch + <usize>i * linePitch;
+      for (let j = 0; j < inner.outputW; j++) {
+        memory.fill(pixel, 0, bytes);
+        pixel += pixelPitch;
+      }
+    }
+  }
+}

@@ -1,0 +1,340 @@
+// Depthwise convolution, as TensorFlow's DepthwiseConv2dNative, and its gradient with respect to the input.
+//
+// Every input channel c has M = K / C filters of its own; output channel k = c * M + m comes from channel c alone. A band of rows is
+// copied into scratch memory with its border of zeros; there every channel is repeated M times, so that vectors run over output
+// channels, and the channels are padded to whole vectors. What is left is, for four channels and four pixels at a time, a sum over
+// the taps. For the gradient the same is done with dy in each phase of the strides (lib/phase.ts), and M neighbours are added up.
+
+import * as conv2d from "./conv2d";
+import { bytesOf, copyRun, LANES, roundUp, Vector } from "./lib/simd";
+import * as phases from "./lib/phase";
+
+/** Bytes between the pixels of a band of `channels` channels. */
+export function bandPitch(channels: i32): i32 {
+  return roundUp(channels, LANES) * 4;
+}
+
+/** Whether the windows can be read from the image itself: no border, no repeated channels, whole vectors. */
+export function readsInPlace(g: conv2d.Geometry): bool {
+  return g.C == g.K && g.K % LANES == 0 && conv2d.needsNoBorder(g);
+}
+
+/** Output rows whose band has about the size of a cache. */
+export function depthwiseBandRows(g: conv2d.Geometry): i32 {
+  const rows = conv2d.BAND_BYTES / (conv2d.inputColumns(g) * bandPitch(g.K));
+  return max(1, min(g.outputH, (rows - conv2d.inputRows(g, 1)) / g.strideH + 1));
+}
+
+/** Copies `rows` rows from row `top` of the image on, which may lie outside, into `columns` columns with zeros around them;
+ * every one of the C channels K / C times, padded to whole vectors. */
+export function copyDepthwiseBand(
+  band: usize,
+  image: usize,
+  g: conv2d.Geometry,
+  top: i32,
+  rows: i32,
+  columns: i32,
+): void {
+  if (g.C == g.K && g.K % LANES == 0) {
+    conv2d.copyBand(band, image, g, top, rows, columns);
+    return;
+  }
+  const pitch = <usize>bandPitch(g.K);
+  const pixelBytes = bytesOf(g.C);
+  memory.fill(band, 0, pitch * <usize>(rows * columns));
+  for (let row = max(top, 0); row < min(top + rows, g.H); row++) {
+    const begin = max(0, -g.padLeft);
+    const end = min(g.W, columns - g.padLeft);
+    let to = band + pitch * <usize>((row - top) * columns + begin + g.padLeft);
+    let from = image + pixelBytes * <usize>(row * g.W + begin);
+    for (let j = begin; j < end; j++) {
+      if (g.C == g.K) copyRun(to, from, pixelBytes);
+      else repeat(to, from, g.C, g.K / g.C);
+      to += pitch;
+      from += pixelBytes;
+    }
+  }
+}
+
+/** to[c * times + m] = from[c]. */
+function repeat(to: usize, from: usize, channels: i32, times: i32): void {
+  for (let c = 0; c < channels; c++) {
+    const value = load<f32>(from);
+    from += 4;
+    for (let m = 0; m < times; m++) {
+      store<f32>(to, value);
+      to += 4;
+    }
+  }
+}
+
+// Scratch: two phases, the geometry of a phase's convolution, offsets of the taps, packed filter, a line before it is added up,
+// band.
+const INNER: usize = 2 * phases.PHASE_BYTES;
+const TAP_TABLE: usize = INNER + 64;
+
+function packedOffset(taps: i32): usize {
+  return TAP_TABLE + bytesOf(roundUp(taps, 4));
+}
+function lineOffset(taps: i32, channels: i32): usize {
+  return packedOffset(taps) + <usize>(taps * bandPitch(channels));
+}
+
+/** Bytes of the scratch memory of `depthwiseConv2d` and `depthwiseConv2dBackpropInput`. */
+export function depthwiseConv2dScratchBytes(geometry: usize): i32 {
+  const g = changetype<conv2d.Geometry>(geometry);
+  const pitch = bandPitch(g.K);
+  const taps = g.filterH * g.filterW;
+  const spanH = (g.filterH - 1) * g.dilationH + 1;
+  const spanW = (g.filterW - 1) * g.dilationW + 1;
+  // The band of the convolution, or of the largest phase, is at most this large.
+  const columns = max((g.outputW - 1) * g.strideW, g.W) + spanW;
+  const rows = max((g.outputH - 1) * g.strideH, g.H) + spanH;
+  const band = min(rows * columns * pitch, max(conv2d.BAND_BYTES, spanH * columns * pitch));
+  return <i32>lineOffset(taps, g.K) + max(g.W, g.outputW) * pitch + max(band, 0);
+}
+
+/**
+ * y[n, i, j, c * M + m] = sum over (u, v) of
+ *   x[n, i * strideH + u * dilationH - padTop, j * strideW + v * dilationW - padLeft, c] * filter[u, v, c, m].
+ * The block is conv2d's with K = C * M. y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; filter [filterH, filterW, C, M];
+ * `scratch` of `depthwiseConv2dScratchBytes`, 16-byte aligned. No two of them overlap. Order: (u, v) row by row, from 0.
+ */
+export function depthwiseConv2d(y: usize, x: usize, filter: usize, scratch: usize, geometry: usize): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (conv2d.isEmpty(g)) return;
+  const taps = g.filterH * g.filterW;
+  const packed = scratch + packedOffset(taps);
+  for (let tap = 0; tap < taps; tap++) packTap(packed, filter, tap, tap, taps, g.K);
+  const line = bytesOf(g.outputW * g.K);
+  convolve(y, bytesOf(g.K), line, line * <usize>g.outputH, 1, x, packed, scratch, taps, g);
+}
+
+/**
+ * dx[n, i, j, c] = sum over (u, v, m) of dy[n, o, p, c * M + m] * filter[u, v, c, m],
+ *   where i = o * strideH + u * dilationH - padTop and j = p * strideW + v * dilationW - padLeft.
+ * dx [N, H, W, C] is overwritten; dy [N, outputH, outputW, K]; the rest as above. Order: the taps of a phase from the last to the
+ * first, then m.
+ */
+export function depthwiseConv2dBackpropInput(
+  dx: usize,
+  dy: usize,
+  filter: usize,
+  scratch: usize,
+  geometry: usize,
+): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (g.N <= 0 || g.H <= 0 || g.W <= 0 || g.C <= 0) return;
+  memory.fill(dx, 0, bytesOf(g.N * g.H * g.W * g.C));
+  if (conv2d.isEmpty(g)) return;
+  const most = g.filterH * g.filterW;
+  const packed = scratch + packedOffset(most);
+  const rows = changetype<phases.Phase>(scratch);
+  const columns = changetype<phases.Phase>(scratch + phases.PHASE_BYTES);
+  const inner = changetype<conv2d.Geometry>(scratch + INNER);
+  inner.N = g.N;
+  inner.H = g.outputH;
+  inner.W = g.outputW;
+  inner.C = g.K;
+  inner.K = g.K;
+  inner.strideH = 1;
+  inner.strideW = 1;
+  for (let a = 0; a < g.strideH; a++) {
+    phases.layOutPhase(rows, a, g.H, g.filterH, g.strideH, g.dilationH, g.padTop);
+    inner.outputH = rows.count;
+    inner.filterH = rows.taps;
+    inner.dilationH = rows.dilation;
+    inner.padTop = rows.before;
+    for (let b = 0; b < g.strideW; b++) {
+      phases.layOutPhase(columns, b, g.W, g.filterW, g.strideW, g.dilationW, g.padLeft);
+      inner.outputW = columns.count;
+      inner.filterW = columns.taps;
+      inner.dilationW = columns.dilation;
+      inner.padLeft = columns.before;
+      const taps = rows.taps * columns.taps;
+      if (taps == 0 || rows.count == 0 || columns.count == 0) continue;
+      for (let tap = 0; tap < taps; tap++) {
+        const u = rows.lastTap - (tap / columns.taps) * rows.step;
+        const v = columns.lastTap - (tap % columns.taps) * columns.step;
+        packTap(packed, filter, u * g.filterW + v, tap, taps, g.K);
+      }
+      const line = bytesOf(g.strideH * g.W * g.C);
+      const image = bytesOf(g.H * g.W * g.C);
+      const first = dx + bytesOf((a * g.W + b) * g.C);
+      convolve(first, bytesOf(g.strideW * g.C), line, image, g.K / g.C, dy, packed, scratch, most, inner);
+    }
+  }
+}
+
+/** Puts tap `from` of the filter [taps, channels] at place `to` of panels of four channels, [channels / 4][taps][4]. */
+function packTap(packed: usize, filter: usize, from: i32, to: i32, taps: i32, channels: i32): void {
+  let source = filter + bytesOf(from * channels);
+  let place = packed + <usize>(to * 16);
+  for (let k = 0; k < channels; k += LANES) {
+    v128.store(place, k + LANES <= channels ? v128.load(source) : Vector.loadTail(source, channels - k));
+    source += 16;
+    place += <usize>(taps * 16);
+  }
+}
+
+/** The convolution of `g` with pixels, lines and images of y at the given distances; `added` neighbouring channels become one.
+ * `most` is the number of taps that the scratch memory is laid out for. */
+function convolve(
+  y: usize,
+  pixelPitch: usize,
+  linePitch: usize,
+  imagePitch: usize,
+  added: i32,
+  x: usize,
+  packed: usize,
+  scratch: usize,
+  most: i32,
+  g: conv2d.Geometry,
+): void {
+  const inPlace = readsInPlace(g);
+  const columns = inPlace ? g.W : conv2d.inputColumns(g);
+  const pitch = <usize>bandPitch(g.K);
+  const tapTable = scratch + TAP_TABLE;
+  const taps = g.filterH * g.filterW;
+  let entry = tapTable;
+  for (let u = 0; u < g.filterH; u++) {
+    for (let v = 0; v < g.filterW; v++) {
+      store<u32>(entry, <u32>(pitch * <usize>(u * g.dilationH * columns + v * g.dilationW)));
+      entry += 4;
+    }
+  }
+  const line = scratch + lineOffset(most, g.K);
+  const ownBand = line + pitch * <usize>max(g.W, g.outputW);
+  const step = inPlace ? g.outputH : depthwiseBandRows(g);
+  for (let n = 0; n < g.N; n++) {
+    for (let top = 0; top < g.outputH; top += step) {
+      const rows = min(step, g.outputH - top);
+      let band = x;
+      if (!inPlace) {
+        band = ownBand;
+        copyDepthwiseBand(band, x, g, top * g.strideH - g.padTop, conv2d.inputRows(g, rows), columns);
+      }
+      for (let i = 0; i < rows; i++) {
+        const to = y + <usize>(top + i) * linePitch;
+        const from = band + pitch * <usize>(i * g.strideH * columns);
+        if (added == 1) {
+          computeLine(to, from, packed, tapTable, taps, g.outputW, pitch * <usize>g.strideW, pixelPitch, g.K);
+        } else {
+          computeLine(line, from, packed, tapTable, taps, g.outputW, pitch * <usize>g.strideW, pitch, g.K);
+          addNeighbours(to, line, g.outputW, g.K, added, pixelPitch, pitch);
+        }
+      }
+    }
+    y += imagePitch;
+    x += bytesOf(g.H * g.W * g.C);
+  }
+}
+
+/** y[j, c] = sum over m of line[j, c * added + m]. */
+function addNeighbours(
+  y: usize,
+  line: usize,
+  pixels: i32,
+  channels: i32,
+  added: i32,
+  pixelPitch: usize,
+  pitch: usize,
+): void {
+  for (let j = 0; j < pixels; j++) {
+    let to = y;
+    let from = line;
+    for (let k = 0; k < channels; k += added) {
+      let sum: f32 = load<f32>(from);
+      for (let m = 1; m < added; m++) sum += load<f32>(from + bytesOf(m));
+      store<f32>(to, sum);
+      to += 4;
+      from += bytesOf(added);
+    }
+    y += pixelPitch;
+    line += pitch;
+  }
+}
+
+/** All channels of a line of `pixels` outputs, whose windows are `step` bytes apart. */
+function computeLine(
+  y: usize,
+  x: usize,
+  packed: usize,
+  tapTable: usize,
+  taps: i32,
+  pixels: i32,
+  step: usize,
+  pixelPitch: usize,
+  channels: i32,
+): void {
+  const tapEnd = tapTable + bytesOf(taps);
+  for (let k = 0; k < channels; k += LANES) {
+    const at = bytesOf(k);
+    computeStrip(y + at, x + at, packed, tapTable, tapEnd, pixels, step, pixelPitch, min(LANES, channels - k));
+    packed += <usize>(taps * 16);
+  }
+}
+
+/** Stores `lanes` (1 to 4) lanes. Inlined: it stands at the end of short sums. */
+class Put {
+  @inline static lanes(y: usize, v: v128, lanes: i32): void {
+    if (lanes == LANES) v128.store(y, v);
+    else Vector.storeTail(y, v, lanes);
+  }
+}
+
+function computeStrip(
+  y: usize,
+  x: usize,
+  packed: usize,
+  tapTable: usize,
+  tapEnd: usize,
+  pixels: i32,
+  step: usize,
+  pixelPitch: usize,
+  lanes: i32,
+): void {
+  for (; pixels >= 4; pixels -= 4) {
+    const x1 = x + step;
+    const x2 = x1 + step;
+    const x3 = x2 + step;
+    let sum0 = f32x4.splat(0);
+    let sum1 = sum0;
+    let sum2 = sum0;
+    let sum3 = sum0;
+    let filter = packed;
+    let tap = tapTable;
+    do {
+      const at = <usize>load<u32>(tap);
+      const w = v128.load(filter);
+      tap += 4;
+      filter += 16;
+      sum0 = f32x4.add(sum0, f32x4.mul(v128.load(x + at), w));
+      sum1 = f32x4.add(sum1, f32x4.mul(v128.load(x1 + at), w));
+      sum2 = f32x4.add(sum2, f32x4.mul(v128.load(x2 + at), w));
+      sum3 = f32x4.add(sum3, f32x4.mul(v128.load(x3 + at), w));
+    } while (tap != tapEnd);
+    Put.lanes(y, sum0, lanes);
+    y += pixelPitch;
+    Put.lanes(y, sum1, lanes);
+    y += pixelPitch;
+    Put.lanes(y, sum2, lanes);
+    y += pixelPitch;
+    Put.lanes(y, sum3, lanes);
+    y += pixelPitch;
+    x = x3 + step;
+  }
+  for (; pixels > 0; pixels--) {
+    let sum = f32x4.splat(0);
+    let filter = packed;
+    let tap = tapTable;
+    do {
+      sum = f32x4.add(sum, f32x4.mul(v128.load(x + <usize>load<u32>(tap)), v128.load(filter)));
+      tap += 4;
+      filter += 16;
+    } while (tap != tapEnd);
+    Put.lanes(y, sum, lanes);
+    y += pixelPitch;
+    x += step;
+  }
+}

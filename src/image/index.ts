@@ -1,0 +1,2 @@
+/** tf.image: resizing. */
+export { resizeBilinear, resizeNearestNeighbor, type ResizeOptions } from "../ops/resize.ts";

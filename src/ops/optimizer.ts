@@ -1,0 +1,155 @@
+/** One step of an optimizer for one variable: the Apply operations, over references and over resources
+ * (tensorflow/core/ops/training_ops.cc). */
+import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
+import { mergeShapes, sizeOf, type Shape } from "../graph/shape.ts";
+import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
+
+interface Application {
+  /** The variable and its slots: the first inputs, all updated. */
+  readonly variables: number;
+  /** The gradient; the inputs between and behind are scalars. */
+  readonly gradient: number;
+  readonly inputs: number;
+  /** Calls the kernel for `n` elements. */
+  emit(k: KernelContext, n: number): void;
+}
+
+function applying(type: string, application: Application, resource = false): OpDefinition {
+  const { variables, gradient, inputs } = application;
+  const isScalar = (i: number): boolean => i >= variables && i !== gradient;
+  return {
+    type,
+    outputs: (node) => (resource ? [] : [node.inputDtype(0).ref]),
+    shape(node) {
+      let shape: Shape = node.inputShape(gradient);
+      for (let i = 0; i < variables; i++) shape = mergeShapes(node.inputShape(i), shape);
+      for (let i = 0; i < inputs; i++) {
+        const rank = node.inputShape(i)?.length ?? 0;
+        if (isScalar(i) && rank !== 0) throw new InvalidArgumentError(`Shape must be rank 0 but is rank ${rank}`);
+      }
+      return resource ? [] : [shape];
+    },
+    updates: Array.from({ length: variables }, (_, ref) => ({ ref, replaces: false })),
+    gradient: notDifferentiable("an assignment is no function of its inputs"),
+    plan: {
+      kind: "kernel",
+      emit(k) {
+        const { name } = k.inputDtype(gradient);
+        if (name !== "float32") {
+          throw new UnimplementedError(
+            `'${k.op.name}' (op: '${type}') is not supported for ${name}; supported: float32.`,
+          );
+        }
+        application.emit(k, sizeOf(k.inputShape(gradient)));
+      },
+    },
+  };
+}
+
+const gradientDescent: Application = {
+  variables: 1,
+  gradient: 2,
+  inputs: 3,
+  emit: (k, n) => k.call("applyGradientDescent", k.input(0), k.input(1), k.input(2), n),
+};
+
+const momentum: Application = {
+  variables: 2,
+  gradient: 3,
+  inputs: 5,
+  emit(k, n) {
+    const nesterov = Number(k.op.bool("use_nesterov", false));
+    k.call("applyMomentum", k.input(0), k.input(1), k.input(2), k.input(3), k.input(4), nesterov, n);
+  },
+};
+
+const adagrad: Application = {
+  variables: 2,
+  gradient: 3,
+  inputs: 4,
+  emit(k, n) {
+    const updateSlots = Number(k.op.bool("update_slots", true));
+    k.call("applyAdagrad", k.input(0), k.input(1), k.input(2), 0, k.input(3), updateSlots, n);
+  },
+};
+
+const adagradV2: Application = {
+  variables: 2,
+  gradient: 4,
+  inputs: 5,
+  emit(k, n) {
+    const updateSlots = Number(k.op.bool("update_slots", true));
+    k.call("applyAdagrad", k.input(0), k.input(1), k.input(2), k.input(3), k.input(4), updateSlots, n);
+  },
+};
+
+const adadelta: Application = {
+  variables: 3,
+  gradient: 6,
+  inputs: 7,
+  emit(k, n) {
+    const [parameter, accumulator, update, rate, rho, epsilon, gradient] = inputsOf(k, 7);
+    k.call("applyAdadelta", parameter, accumulator, update, rate, rho, epsilon, gradient, n);
+  },
+};
+
+const rmsProp: Application = {
+  variables: 3,
+  gradient: 7,
+  inputs: 8,
+  emit(k, n) {
+    const [parameter, square, moment, rate, rho, decay, epsilon, gradient] = inputsOf(k, 8);
+    k.call("applyRmsProp", parameter, square, moment, rate, rho, decay, epsilon, gradient, n);
+  },
+};
+
+const centeredRmsProp: Application = {
+  variables: 4,
+  gradient: 8,
+  inputs: 9,
+  emit(k, n) {
+    const [parameter, mean, square, moment, rate, rho, decay, epsilon, gradient] = inputsOf(k, 9);
+    k.call("applyCenteredRmsProp", parameter, mean, square, moment, rate, rho, decay, epsilon, gradient, n);
+  },
+};
+
+const adam: Application = {
+  variables: 3,
+  gradient: 9,
+  inputs: 10,
+  emit(k, n) {
+    const [parameter, m, v, power1, power2, rate, beta1, beta2, epsilon, gradient] = inputsOf(k, 10);
+    const nesterov = Number(k.op.bool("use_nesterov", false));
+    k.call("applyAdam", parameter, m, v, power1, power2, rate, beta1, beta2, epsilon, gradient, nesterov, n);
+  },
+};
+
+function inputsOf(k: KernelContext, count: number): ReturnType<KernelContext["input"]>[] {
+  return Array.from({ length: count }, (_, i) => k.input(i));
+}
+
+export const ApplyGradientDescent: OpDefinition = applying("ApplyGradientDescent", gradientDescent);
+export const ApplyMomentum: OpDefinition = applying("ApplyMomentum", momentum);
+export const ApplyAdagrad: OpDefinition = applying("ApplyAdagrad", adagrad);
+export const ApplyAdagradV2: OpDefinition = applying("ApplyAdagradV2", adagradV2);
+export const ApplyAdadelta: OpDefinition = applying("ApplyAdadelta", adadelta);
+export const ApplyRMSProp: OpDefinition = applying("ApplyRMSProp", rmsProp);
+export const ApplyCenteredRMSProp: OpDefinition = applying("ApplyCenteredRMSProp", centeredRmsProp);
+export const ApplyAdam: OpDefinition = applying("ApplyAdam", adam);
+
+export const ResourceApplyGradientDescent: OpDefinition = applying(
+  "ResourceApplyGradientDescent",
+  gradientDescent,
+  true,
+);
+export const ResourceApplyMomentum: OpDefinition = applying("ResourceApplyMomentum", momentum, true);
+export const ResourceApplyAdagrad: OpDefinition = applying("ResourceApplyAdagrad", adagrad, true);
+export const ResourceApplyAdagradV2: OpDefinition = applying("ResourceApplyAdagradV2", adagradV2, true);
+export const ResourceApplyAdadelta: OpDefinition = applying("ResourceApplyAdadelta", adadelta, true);
+export const ResourceApplyRMSProp: OpDefinition = applying("ResourceApplyRMSProp", rmsProp, true);
+export const ResourceApplyCenteredRMSProp: OpDefinition = applying(
+  "ResourceApplyCenteredRMSProp",
+  centeredRmsProp,
+  true,
+);
+export const ResourceApplyAdam: OpDefinition = applying("ResourceApplyAdam", adam, true);
