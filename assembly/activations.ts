@@ -12,8 +12,8 @@ const CONSTANTS: usize = memory.data<f32>([
   0.5, // 4
   -0.5, // 8
   6, // 12
-  1.0507009873554804934, // 16: selu's scale
-  1.7580993408473768599, // 20: scale * alpha
+  1.0507009873554805, // 16: selu's scale
+  1.7580993408473768, // 20: scale * alpha
 ]);
 
 // ---- Operations

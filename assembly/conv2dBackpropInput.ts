@@ -4,10 +4,13 @@
 //   where i = o * strideH + u * dilationH - padTop and j = p * strideW + v * dilationW - padLeft.
 // For each phase of the strides (lib/phase.ts) this is a convolution of stride 1 over dy with some of the filter's taps, rotated
 // and transposed, so the convolution's own kernel computes it and puts the pixels at the distance of the strides.
+// With few channels that would leave lanes empty, and conv2dScatter.ts takes over.
 
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
-import { bytesOf, LANES, roundUp } from "./lib/simd";
+import { packTransposed } from "./lib/packTransposed";
+import { bytesOf, roundUp } from "./lib/simd";
+import * as scatter from "./conv2dScatter";
 import * as phases from "./lib/phase";
 
 // Scratch: two phases, the geometry of a phase's convolution, a tile where pixels are spread, the convolution's own.
@@ -30,12 +33,14 @@ function ceilDiv(n: i32, by: i32): i32 {
 /** Bytes of the packed filter of `conv2dBackpropInputPackFilter`. */
 export function conv2dBackpropInputPackedBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
+  if (scatter.suits(g)) return scatter.packedBytes(g);
   return gemm.packedBytes(g.filterH * g.filterW * g.K, g.C);
 }
 
 /** Bytes of the scratch memory of both kernels here: enough for the largest phase. */
 export function conv2dBackpropInputScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
+  if (scatter.suits(g)) return scatter.scratchBytes(g);
   const spanH = (g.filterH - 1) * g.dilationH + 1;
   const spanW = (g.filterW - 1) * g.dilationW + 1;
   const line = (ceilDiv(g.W, g.strideW) + spanW) * g.K * 4;
@@ -64,6 +69,10 @@ function columnPhase(scratch: usize, g: conv2d.Geometry, first: i32): phases.Pha
  */
 export function conv2dBackpropInputPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
+  if (scatter.suits(g)) {
+    scatter.packFilter(packed, filter, g);
+    return;
+  }
   for (let a = 0; a < g.strideH; a++) {
     const rows = rowPhase(scratch, g, a);
     for (let b = 0; b < g.strideW; b++) {
@@ -82,55 +91,19 @@ export function conv2dBackpropInputPackFilter(packed: usize, filter: usize, scra
   }
 }
 
-/** Writes rows of a matrix [rows, depth] as the columns of a panel, as wide as gemm's of so many columns; returns its end. */
-function packTransposed(panel: usize, from: usize, rows: i32, depth: i32): usize {
-  const pitch: usize = rows > LANES ? 32 : 16;
-  const rowBytes = bytesOf(depth);
-  for (let half: usize = 0; half < pitch; half += 16) {
-    const count = min(LANES, rows);
-    let to = panel + half;
-    let k = 0;
-    if (count == LANES) {
-      for (; k + LANES <= depth; k += LANES) {
-        const row0 = from + bytesOf(k);
-        const row2 = row0 + 2 * rowBytes;
-        const r0 = v128.load(row0);
-        const r1 = v128.load(row0 + rowBytes);
-        const r2 = v128.load(row2);
-        const r3 = v128.load(row2 + rowBytes);
-        const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-        const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-        const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-        const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-        v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
-        v128.store(to + pitch, v128.shuffle<f64>(low01, low23, 1, 3));
-        v128.store(to + 2 * pitch, v128.shuffle<f64>(high01, high23, 0, 2));
-        v128.store(to + 3 * pitch, v128.shuffle<f64>(high01, high23, 1, 3));
-        to += 4 * pitch;
-      }
-    }
-    for (; k < depth; k++) {
-      let source = from + bytesOf(k);
-      for (let lane = 0; lane < LANES; lane++) {
-        store<f32>(to + bytesOf(lane), lane < count ? load<f32>(source) : 0);
-        if (lane + 1 < count) source += rowBytes;
-      }
-      to += pitch;
-    }
-    from += 4 * rowBytes;
-    rows -= LANES;
-  }
-  return panel + <usize>depth * pitch;
-}
-
 /**
  * dx as above, overwritten: dx [N, H, W, C], dy [N, outputH, outputW, K] where `geometry` is that of the convolution that went
  * forward; `packed` from `conv2dBackpropInputPackFilter`; `scratch` of `conv2dBackpropInputScratchBytes`, 16-byte aligned. No two
- * of them overlap. Order: a sum runs over the taps of its phase from the last to the first, over k within a tap.
+ * of them overlap. Order: a sum runs over the taps of its phase from the last to the first, over k within a tap; with few channels
+ * sums over k are added in the order of dy's pixels.
  */
 export function conv2dBackpropInput(dx: usize, dy: usize, packed: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
   if (g.N <= 0 || g.H <= 0 || g.W <= 0 || g.C <= 0) return;
+  if (scatter.suits(g)) {
+    scatter.propagate(dx, dy, packed, scratch, g);
+    return;
+  }
   const inner = changetype<conv2d.Geometry>(scratch + INNER);
   inner.N = g.N;
   inner.H = g.outputH;

@@ -2,11 +2,12 @@
 //
 // Every input channel c has M = K / C filters of its own; output channel k = c * M + m comes from channel c alone. A band of rows is
 // copied into scratch memory with its border of zeros; there every channel is repeated M times, so that vectors run over output
-// channels, and the channels are padded to whole vectors. What is left is, for four channels and four pixels at a time, a sum over
+// channels, and the channels are padded to whole vectors. What is left is, for eight channels and four pixels at a time, a sum over
 // the taps. For the gradient the same is done with dy in each phase of the strides (lib/phase.ts), and M neighbours are added up.
 
 import * as conv2d from "./conv2d";
-import { bytesOf, copyRun, LANES, roundUp, Vector } from "./lib/simd";
+import { computeLine, packTap } from "./lib/depthwiseLine";
+import { bytesOf, copyRun, LANES, roundUp } from "./lib/simd";
 import * as phases from "./lib/phase";
 
 /** Bytes between the pixels of a band of `channels` channels. */
@@ -166,17 +167,6 @@ export function depthwiseConv2dBackpropInput(
   }
 }
 
-/** Puts tap `from` of the filter [taps, channels] at place `to` of panels of four channels, [channels / 4][taps][4]. */
-function packTap(packed: usize, filter: usize, from: i32, to: i32, taps: i32, channels: i32): void {
-  let source = filter + bytesOf(from * channels);
-  let place = packed + <usize>(to * 16);
-  for (let k = 0; k < channels; k += LANES) {
-    v128.store(place, k + LANES <= channels ? v128.load(source) : Vector.loadTail(source, channels - k));
-    source += 16;
-    place += <usize>(taps * 16);
-  }
-}
-
 /** The convolution of `g` with pixels, lines and images of y at the given distances; `added` neighbouring channels become one.
  * `most` is the number of taps that the scratch memory is laid out for. */
 function convolve(
@@ -252,89 +242,5 @@ function addNeighbours(
     }
     y += pixelPitch;
     line += pitch;
-  }
-}
-
-/** All channels of a line of `pixels` outputs, whose windows are `step` bytes apart. */
-function computeLine(
-  y: usize,
-  x: usize,
-  packed: usize,
-  tapTable: usize,
-  taps: i32,
-  pixels: i32,
-  step: usize,
-  pixelPitch: usize,
-  channels: i32,
-): void {
-  const tapEnd = tapTable + bytesOf(taps);
-  for (let k = 0; k < channels; k += LANES) {
-    const at = bytesOf(k);
-    computeStrip(y + at, x + at, packed, tapTable, tapEnd, pixels, step, pixelPitch, min(LANES, channels - k));
-    packed += <usize>(taps * 16);
-  }
-}
-
-/** Stores `lanes` (1 to 4) lanes. Inlined: it stands at the end of short sums. */
-class Put {
-  @inline static lanes(y: usize, v: v128, lanes: i32): void {
-    if (lanes == LANES) v128.store(y, v);
-    else Vector.storeTail(y, v, lanes);
-  }
-}
-
-function computeStrip(
-  y: usize,
-  x: usize,
-  packed: usize,
-  tapTable: usize,
-  tapEnd: usize,
-  pixels: i32,
-  step: usize,
-  pixelPitch: usize,
-  lanes: i32,
-): void {
-  for (; pixels >= 4; pixels -= 4) {
-    const x1 = x + step;
-    const x2 = x1 + step;
-    const x3 = x2 + step;
-    let sum0 = f32x4.splat(0);
-    let sum1 = sum0;
-    let sum2 = sum0;
-    let sum3 = sum0;
-    let filter = packed;
-    let tap = tapTable;
-    do {
-      const at = <usize>load<u32>(tap);
-      const w = v128.load(filter);
-      tap += 4;
-      filter += 16;
-      sum0 = f32x4.add(sum0, f32x4.mul(v128.load(x + at), w));
-      sum1 = f32x4.add(sum1, f32x4.mul(v128.load(x1 + at), w));
-      sum2 = f32x4.add(sum2, f32x4.mul(v128.load(x2 + at), w));
-      sum3 = f32x4.add(sum3, f32x4.mul(v128.load(x3 + at), w));
-    } while (tap != tapEnd);
-    Put.lanes(y, sum0, lanes);
-    y += pixelPitch;
-    Put.lanes(y, sum1, lanes);
-    y += pixelPitch;
-    Put.lanes(y, sum2, lanes);
-    y += pixelPitch;
-    Put.lanes(y, sum3, lanes);
-    y += pixelPitch;
-    x = x3 + step;
-  }
-  for (; pixels > 0; pixels--) {
-    let sum = f32x4.splat(0);
-    let filter = packed;
-    let tap = tapTable;
-    do {
-      sum = f32x4.add(sum, f32x4.mul(v128.load(x + <usize>load<u32>(tap)), v128.load(filter)));
-      tap += 4;
-      filter += 16;
-    } while (tap != tapEnd);
-    Put.lanes(y, sum, lanes);
-    y += pixelPitch;
-    x += step;
   }
 }

@@ -47,13 +47,25 @@ export function reduceAny(y: usize, x: usize, attributes: usize, outputs: i32): 
 
 function reduce(operation: i32, y: usize, x: usize, attributes: usize, outputs: i32, dtype: i32): void {
   if (dtype == 1) {
-    fill<f32>(y, outputs, operation == MAX ? <f32>-Infinity : operation == MIN ? <f32>Infinity : operation == PRODUCT ? 1 : 0);
+    fill<f32>(
+      y,
+      outputs,
+      operation == MAX ? <f32>-Infinity : operation == MIN ? <f32>Infinity : operation == PRODUCT ? 1 : 0,
+    );
     reduceLevel<f32>(operation, attributes, 0, y, x);
   } else if (dtype == 3) {
-    fill<i32>(y, outputs, operation == MAX ? i32.MIN_VALUE : operation == MIN ? i32.MAX_VALUE : operation == PRODUCT ? 1 : 0);
+    fill<i32>(
+      y,
+      outputs,
+      operation == MAX ? i32.MIN_VALUE : operation == MIN ? i32.MAX_VALUE : operation == PRODUCT ? 1 : 0,
+    );
     reduceLevel<i32>(operation, attributes, 0, y, x);
   } else if (dtype == 9) {
-    fill<i64>(y, outputs, operation == MAX ? i64.MIN_VALUE : operation == MIN ? i64.MAX_VALUE : operation == PRODUCT ? 1 : 0);
+    fill<i64>(
+      y,
+      outputs,
+      operation == MAX ? i64.MIN_VALUE : operation == MIN ? i64.MAX_VALUE : operation == PRODUCT ? 1 : 0,
+    );
     reduceLevel<i64>(operation, attributes, 0, y, x);
   } else {
     fill<u8>(y, outputs, operation == MIN ? u8.MAX_VALUE : operation == PRODUCT ? 1 : 0);

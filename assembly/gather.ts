@@ -8,7 +8,7 @@ function indexAt(indices: usize, i: i32, indexBytes: i32): i64 {
 
 /**
  * y[o, i] = x[o, indices[i]] for rows of `bytes` bytes; x [outer, rows], indices [count], y [outer, count]. y is overwritten
- * and does not overlap the inputs. A number outside 0 .. rows - 1 gives zeros.
+ * and does not overlap the inputs. A number outside 0 .. rows - 1 gives zeros (checkIndices finds it first).
  */
 export function gather(
   y: usize,
@@ -84,7 +84,8 @@ export function oneHot(
   for (let i: usize = 0; i < n; i++) copyElement(y + i * <usize>size, off, size);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
-      const index = indexBytes == 1 ? <i64>load<u8>(indices + o * inner + i) : indexAt(indices, o * inner + i, indexBytes);
+      const index =
+        indexBytes == 1 ? <i64>load<u8>(indices + o * inner + i) : indexAt(indices, o * inner + i, indexBytes);
       if (<u64>index >= <u64>depth) continue;
       copyElement(y + <usize>((o * depth + <i32>index) * inner + i) * <usize>size, on, size);
     }

@@ -16,6 +16,7 @@ export {
   fillInt32,
 } from "./assign";
 export { cast } from "./cast";
+export { checkAll, checkIndices } from "./check";
 export { equal, less, lessEqual, logical, logicalNot, notEqual, select } from "./compare";
 export {
   argExtremum,
@@ -28,6 +29,7 @@ export {
   reduceProd,
   reduceSumInteger,
 } from "./extrema";
+export { checkFinite, classify } from "./finite";
 export { gather, oneHot, unsortedSegmentSum } from "./gather";
 export { lrn, lrnGrad, lrnScratchBytes } from "./lrn";
 export { resizeBilinear, resizeBilinearGrad, resizeNearest, resizeNearestGrad } from "./resize";

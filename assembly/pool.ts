@@ -126,22 +126,37 @@ class Average {
   }
 }
 
+/** How many windows from column j of the result on go through together. Where the stride is 1 and no padding is reached, the
+ * channels of neighbouring windows lie side by side, here and in the input, as if they were channels of one. */
+function runFrom(p: Pool, j: i32, firstColumn: i32): i32 {
+  const inside = p.width - p.windowWidth - firstColumn + 1;
+  if (p.strideX != 1 || firstColumn < 0 || inside <= 0) return 1;
+  return min(p.outWidth - j, inside);
+}
+
+/** The same for gradients. Of two or three channels, each vector would be added to memory of which the one before has just
+ * written a part, and processors wait for that. */
+function gradientRunFrom(p: Pool, j: i32, firstColumn: i32): i32 {
+  return p.channels == 1 || p.channels >= LANES ? runFrom(p, j, firstColumn) : 1;
+}
+
 /** y[b, i, j, c] = op over the window at (i, j). */
 function pool<Operation>(y: usize, x: usize, p: Pool): void {
   const pitch = bytesOf(p.channels);
   const rowPitch = bytesOf(p.width * p.channels);
-  const channels = p.channels;
   for (let b = 0; b < p.batch; b++) {
     for (let i = 0; i < p.outHeight; i++) {
       const firstRow = i * p.strideY - p.top;
       const top = max(firstRow, 0);
       const rows = min(firstRow + p.windowHeight, p.height) - top;
-      for (let j = 0; j < p.outWidth; j++) {
+      for (let j = 0; j < p.outWidth;) {
         const firstColumn = j * p.strideX - p.left;
+        const run = runFrom(p, j, firstColumn);
+        j += run;
         const left = max(firstColumn, 0);
         const columns = min(firstColumn + p.windowWidth, p.width) - left;
         let cell = x + <usize>top * rowPitch + <usize>left * pitch;
-        let c = channels;
+        let c = p.channels * run;
         for (; c >= WIDE; c -= WIDE) {
           changetype<Operation>(0).wide(y, cell, rows, columns, rowPitch, pitch);
           y += bytesOf(WIDE);
@@ -201,7 +216,8 @@ function spread<Lanes>(dx: usize, dy: usize, rows: i32, columns: i32, rowPitch: 
 }
 
 // ---- Exports. x and dx are [batch, height, width, channels], y and dy [batch, outHeight, outWidth, channels], float32. The
-// result is overwritten and overlaps nothing. Where windows overlap, gradients are added in the order of the windows.
+// result is overwritten and overlaps nothing. Where windows overlap, gradients are added in an order that follows
+// from the sizes.
 
 /** The largest cell of each window; -infinity for a window without any, or of NaN only. */
 export function maxPool(y: usize, x: usize, attributes: usize): void {
@@ -225,12 +241,14 @@ export function maxPoolGrad(dx: usize, x: usize, y: usize, dy: usize, attributes
       const firstRow = i * p.strideY - p.top;
       const top = max(firstRow, 0);
       const rows = min(firstRow + p.windowHeight, p.height) - top;
-      for (let j = 0; j < p.outWidth; j++) {
+      for (let j = 0; j < p.outWidth;) {
         const firstColumn = j * p.strideX - p.left;
+        const run = gradientRunFrom(p, j, firstColumn);
+        j += run;
         const left = max(firstColumn, 0);
         const columns = min(firstColumn + p.windowWidth, p.width) - left;
         let cell = <usize>top * rowPitch + <usize>left * pitch;
-        let c = p.channels;
+        let c = p.channels * run;
         for (; c >= LANES; c -= LANES) {
           scatterMaximum<Whole>(dx + cell, x + cell, y, dy, rows, columns, rowPitch, pitch, LANES);
           cell += bytesOf(LANES);
@@ -261,12 +279,14 @@ export function averagePoolGrad(dx: usize, dy: usize, attributes: usize): void {
       const firstRow = i * p.strideY - p.top;
       const top = max(firstRow, 0);
       const rows = min(firstRow + p.windowHeight, p.height) - top;
-      for (let j = 0; j < p.outWidth; j++) {
+      for (let j = 0; j < p.outWidth;) {
         const firstColumn = j * p.strideX - p.left;
+        const run = gradientRunFrom(p, j, firstColumn);
+        j += run;
         const left = max(firstColumn, 0);
         const columns = min(firstColumn + p.windowWidth, p.width) - left;
         let cell = <usize>top * rowPitch + <usize>left * pitch;
-        let c = p.channels;
+        let c = p.channels * run;
         for (; c >= LANES; c -= LANES) {
           spread<Whole>(dx + cell, dy, rows, columns, rowPitch, pitch, LANES);
           cell += bytesOf(LANES);

@@ -25,8 +25,8 @@ const kernels = Object.entries(asconfig.targets).map(([target, { outFile }]): Pa
     sources: ["scripts/build.ts", "asconfig.json", "assembly/**/*.ts"],
     outputs: [...outputs, `${outFile}.d.ts`],
     async build(staging) {
-      // The entry stands here because asc ignores `entries` inside a target.
-      await tool("asc", ["assembly/index.ts", "--target", target, "--outFile", join(staging, basename(outFile))]);
+      // A target is called as its entry, which stands here because asc ignores `entries` inside a target.
+      await tool("asc", [`assembly/${target}.ts`, "--target", target, "--outFile", join(staging, basename(outFile))]);
       writeFileSync(
         join(staging, `${basename(outFile)}.d.ts`),
         "declare const module: WebAssembly.Module;\nexport default module;\n",

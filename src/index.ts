@@ -25,12 +25,14 @@ export { constant, convertToTensor, type TensorLike } from "./ops/build.ts";
 export { cond } from "./ops/controlFlow.ts";
 export {
   add,
+  div,
   divNoNan,
   divide,
   floordiv,
   floormod,
   maximum,
   minimum,
+  mod,
   multiply,
   pow,
   squaredDifference,
@@ -38,6 +40,7 @@ export {
   truncatediv,
   truncatemod,
 } from "./ops/elementwise.ts";
+export { addCheckNumericsOps, checkNumerics, isFinite, isInf, isNan } from "./ops/finite.ts";
 export { group, identity, noOp, stopGradient } from "./ops/identity.ts";
 export * from "./ops/initializers.ts";
 export { matmul, type MatmulOptions } from "./ops/matMul.ts";
@@ -49,6 +52,7 @@ export {
   type RandomNormalOptions,
   type RandomOptions,
 } from "./ops/random.ts";
+export { assertTrue } from "./ops/assert.ts";
 export { cast } from "./ops/cast.ts";
 export {
   equal,
@@ -81,9 +85,11 @@ export { reduceMean, reduceSum, type ReduceAxis, type ReduceOptions } from "./op
 export { ceil, floor, rint, round, sign } from "./ops/rounding.ts";
 export { select, selectV2, where } from "./ops/select.ts";
 export { slice, stridedSlice, type StridedSliceOptions } from "./ops/slice.ts";
-export { broadcastTo, tile } from "./ops/tile.ts";
+export { broadcastTo } from "./ops/broadcastTo.ts";
+export { tile } from "./ops/tile.ts";
 export { depthToSpace, reverse, spaceToDepth, transpose } from "./ops/transpose.ts";
 export { rank, shape, shapeN, size } from "./ops/shape.ts";
+export { batchToSpaceNd, spaceToBatchNd } from "./ops/spaceToBatch.ts";
 export { assign, assignAdd, assignSub } from "./ops/state.ts";
 export {
   abs,

@@ -47,6 +47,11 @@ export function atMost(value: number): string {
   return fixed(rounded, Math.max(0, -Math.floor(Math.log10(rounded) + 1e-9)));
 }
 
+/** A value on an axis: as short as it is. */
+export function tickLabel(value: number): string {
+  return signed(String(Number(value.toPrecision(4))));
+}
+
 /** U+2212 in place of the hyphen. */
 function signed(text: string): string {
   return text.replace("-", "\u2212");

@@ -1,7 +1,7 @@
 /** A moving statistic of one channel by step, both runs: uPlot for axes, lines and cursor, the rest on its canvas. */
 import { effect } from "@preact/signals-core";
 import uPlot from "uplot";
-import { atMost, exact, statistic } from "../store/format.ts";
+import { atMost, exact, statistic, tickLabel } from "../store/format.ts";
 import { deviation, expectedAt, valueAt, type Results, type Statistic } from "../store/results.ts";
 import type { Store } from "../store/store.ts";
 import { colorsOf, fontOf, type Colors } from "./canvas.ts";
@@ -109,7 +109,13 @@ function optionsFor(chart: HTMLElement, of: Statistic, store: Store, colors: Col
     },
     axes: [
       { ...axis, size: 26, gap: 6, grid: { show: false }, values: (_, ticks) => ticks.map(stepTick) },
-      { ...axis, size: 44, gap: 8, values: (_, ticks) => ticks.map((tick) => statistic(tick).replace(/\.0+$/, "")) },
+      {
+        ...axis,
+        size: 44,
+        gap: 8,
+        values: (_, ticks) =>
+          ticks.map((tick) => (store.done.value < 0 || !store.results.value ? "" : tickLabel(tick))),
+      },
     ],
     series: [
       {},

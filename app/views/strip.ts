@@ -1,5 +1,5 @@
 /** All channels at a glance, and the channel picker: ring is the batch's value, dot the moving one, dashes the other run. */
-import { statistic } from "../store/format.ts";
+import { statistic, tickLabel } from "../store/format.ts";
 import { valueAt, type Statistic } from "../store/results.ts";
 import type { Store } from "../store/store.ts";
 import { colorsOf, fitted, fontOf, type Colors } from "./canvas.ts";
@@ -99,7 +99,7 @@ function paint(context: CanvasRenderingContext2D, width: number, of: Statistic, 
   context.fillStyle = colors("ink-2");
   for (const tick of ticks(least, most)) {
     line(context, margin.left, y(tick), width - margin.right, y(tick), colors(tick === 0 ? "line-2" : "line"), 1);
-    context.fillText(statistic(tick).replace(/\.0+$/, ""), margin.left - 8, y(tick) + 4);
+    context.fillText(tickLabel(tick), margin.left - 8, y(tick) + 4);
   }
   const radius = Math.min(3.6, cell * 0.3);
   for (let channel = 0; channel < channels; channel++) {

@@ -8,17 +8,17 @@ const FOUR_OVER_PI: usize = memory.data<u32>([
   0x29fc2757, 0xfc2757d1, 0x2757d1f5, 0x57d1f534, 0xd1f534dd, 0xf534ddc0, 0x34ddc0db, 0xddc0db62, 0xc0db6295,
   0xdb629599, 0x6295993c, 0x95993c43, 0x993c4390, 0x3c439041,
 ]);
-const TWO_OVER_PI: f64 = 0.63661977236758134308;
+const TWO_OVER_PI: f64 = 0.6366197723675814;
 /** pi / 2: 25 bits, and the rest. */
 const HALF_PI_HIGH: f64 = 1.5707963109016418;
 const HALF_PI_LOW: f64 = 1.5893254773528196e-8;
 /** pi / 2 divided by 2^62 */
-const HALF_PI_FIXED: f64 = 3.4061215800304067e-19;
+const HALF_PI_FIXED: f64 = 3.4061215800865545e-19;
 /** Up to here the product of HALF_PI_HIGH and the number of quarter turns is exact. */
 const EXACT_TURNS: f64 = 2e8;
 
 /** The bits of the root of 1/2 as float64. */
-const ROOT_OF_HALF: i64 = 0x3fe6a09e667f3bcd;
+const ROOT_OF_HALF: i64 = ((<i64>0x3fe6a09e) << 32) | 0x667f3bcd;
 
 /** sin(r) for |r| <= pi / 4 */
 function sinReduced(r: f64): f64 {
@@ -141,6 +141,7 @@ function powOfPairs(x: v128, y: v128): v128 {
   const t = f64x2.pmin(f64x2.pmax(product, f64x2.splat(-200)), f64x2.splat(200));
   const n = f64x2.nearest(t);
   // 2^t = 2^n e^r
+  // oxlint-disable-next-line approx-constant
   const r = f64x2.mul(f64x2.sub(t, n), f64x2.splat(0.6931471805599453));
   let q = f64x2.splat(1.0 / 3628800);
   q = f64x2.add(f64x2.mul(q, r), f64x2.splat(1.0 / 362880));

@@ -1,4 +1,4 @@
-// Sine and cosine of four float32 at a time.
+// Sine and cosine of four float32 of moderate size at a time, in float32: half the work of doubleMath.ts, which takes any size.
 //
 // The argument is brought into [-pi / 4, pi / 4] in float64, so that the result is within two units in the last place of 1 for
 // |x| < 2^28; beyond that it has no digits left that mean anything. NaN at infinities. Polynomials are those of Cephes (S. Moshier,

@@ -9,6 +9,7 @@ import type { TensorValue } from "../graph/tensorValue.ts";
 import { Variable } from "../graph/variable.ts";
 import { inferShapes } from "../ops/build.ts";
 import type { NodeView } from "../ops/definition.ts";
+import { attach } from "../ops/attached.ts";
 import { definitionFor } from "../ops/registry.ts";
 import { attrFromMessage } from "./attrs.ts";
 import {
@@ -55,7 +56,7 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
   for (const item of inputsFirst(pending)) item.outputs = outputsOf(item, pending, opDefs, references, graph);
   // Nodes keep the file's order, which is that of creation; inputs are tied once all exist.
   for (const { node, attrs, outputs } of pending.values()) {
-    graph.addOperation({
+    const op = graph.addOperation({
       type: node.op,
       name: node.name,
       device: node.device,
@@ -64,6 +65,8 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
       attrs,
       outputs,
     });
+    const definition = definitionFor(node.op);
+    if (definition) attach(op, definition);
     graph.reserveName(node.name);
   }
   for (const { node, inputs, controls } of pending.values()) {
@@ -153,18 +156,27 @@ function outputsOf(
   if (!definition || definition.plan.kind === "refused") {
     return dtypesByOpDef(item, opDefs, references).map((dtype, i) => ({ dtype, shape: told[i] ?? null }));
   }
+  const inputRef = (i: number): InputRef => {
+    if (item.inputs[i]) return item.inputs[i];
+    throw new InvalidArgumentError(`Node '${node.name}' (op: '${node.op}') lacks its input ${i}.`);
+  };
   const inputOf = (i: number): OutputSpec => {
-    const input = item.inputs[i];
-    if (!input) throw new InvalidArgumentError(`Node '${node.name}' (op: '${node.op}') lacks its input ${i}.`);
-    const { name, index } = input;
+    const { name, index } = inputRef(i);
     return pending.get(name)!.outputs[index] ?? { dtype: unknownType, shape: null };
   };
   const view: NodeView = {
-    op: new Operation(graph, -1, { type: node.op, name: node.name, inputs: [], controlInputs: [], attrs, outputs: [] }),
+    op: new Operation(graph, -1, {
+      type: node.op,
+      name: node.name,
+      inputs: [],
+      controlInputs: [],
+      attrs,
+      outputs: [],
+    }),
     inputCount: item.inputs.length,
     inputShape: (i) => inputOf(i).shape,
     inputDtype: (i) => inputOf(i).dtype,
-    constant: (i) => (item.inputs[i] ? constantBehind(item.inputs[i].name, pending) : undefined),
+    constant: (i) => constantBehind(inputRef(i).name, pending),
   };
   const dtypes = definition.outputs(view);
   const inputShapes = item.inputs.map((_, i) => inputOf(i).shape);

@@ -170,7 +170,14 @@ export function elementAt(value: TensorValue, i: number): number {
   return Number((value.data as TypedArray)[Math.min(i, value.data.length - 1)]);
 }
 
+/** More integers than any shape, permutation or list of axes has. */
+const mostIntegers = 4096;
+
 /** All elements of an integer constant (a shape, axes) as numbers. */
 export function toNumbers(value: TensorValue): number[] {
-  return Array.from({ length: sizeOf(value.shape) }, (_, i) => elementAt(value, i));
+  const size = sizeOf(value.shape);
+  if (size > mostIntegers) {
+    throw new InvalidArgumentError(`A constant of ${size} integers cannot be a shape or axes; at most ${mostIntegers}`);
+  }
+  return Array.from({ length: size }, (_, i) => elementAt(value, i));
 }

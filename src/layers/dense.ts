@@ -8,6 +8,7 @@ import { biasAdd } from "../ops/conv2d.ts";
 import { zerosInitializer } from "../ops/initializers.ts";
 import { matmul } from "../ops/matMul.ts";
 import { getVariable, type Initializer, type Regularizer } from "../ops/variables.ts";
+import { addActivityLoss } from "./conv2d.ts";
 import { layerScope } from "./layer.ts";
 
 export interface DenseOptions {
@@ -76,8 +77,7 @@ export function dense(inputs: Tensor, units: number, options: DenseOptions = {})
     let outputs = shape.length === 2 ? matmul(inputs, kernel) : tensordot(inputs, kernel.value(), units);
     if (bias) outputs = biasAdd(outputs, bias);
     if (options.activation) outputs = options.activation(outputs);
-    const loss = options.activityRegularizer?.(outputs);
-    if (loss) outputs.graph.addToCollection("regularization_losses", loss);
+    addActivityLoss(outputs, options.activityRegularizer);
     return outputs;
   });
 }

@@ -5,8 +5,9 @@ import { mergeShapes, sizeOf } from "../graph/shape.ts";
 import { zerosLike } from "./addN.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { less } from "./comparison.ts";
+import { requireFloat } from "./conv2d.ts";
 import { noGradient, type OpDefinition } from "./definition.ts";
-import { add, divide, kernelFor, multiply, pow } from "./elementwise.ts";
+import { add, divide, multiply, pow } from "./elementwise.ts";
 import { select } from "./select.ts";
 import { erf, exp, gradientOf, gradientOp, negative, sigmoid, tanh, unary, unaryOp } from "./unary.ts";
 
@@ -32,9 +33,9 @@ export const LeakyRelu: OpDefinition = {
     kind: "kernel",
     inPlace: [0],
     emit(k) {
-      const kernel = kernelFor(k, { float32: "leakyRelu" });
+      requireFloat(k, 0);
       const x = k.input(0);
-      k.call(kernel, k.output(0), x, k.op.float("alpha", 0.2), sizeOf(k.outputShape(0)));
+      k.call("leakyRelu", k.output(0), x, k.op.float("alpha", 0.2), sizeOf(k.outputShape(0)));
     },
   },
   gradient: (op, [dy]) => [leakyReluGrad(dy, op.inputs[0], op.float("alpha", 0.2))],
@@ -49,9 +50,9 @@ export const LeakyReluGrad: OpDefinition = {
     kind: "kernel",
     inPlace: [0, 1],
     emit(k) {
-      const kernel = kernelFor(k, { float32: "leakyReluGrad" });
+      requireFloat(k, 0);
       const [dy, x] = [k.input(0), k.input(1)];
-      k.call(kernel, k.output(0), dy, x, k.op.float("alpha", 0.2), sizeOf(k.outputShape(0)));
+      k.call("leakyReluGrad", k.output(0), dy, x, k.op.float("alpha", 0.2), sizeOf(k.outputShape(0)));
     },
   },
   gradient: (op, [d]) => [leakyReluGrad(d, op.inputs[1], op.float("alpha", 0.2)), zerosLike(op.inputs[1])],

@@ -33,6 +33,9 @@ export const AddN: OpDefinition = {
   gradient: (op, [dy]) => op.inputs.map(() => dy),
 };
 
+type FillKernel = "fillFloat32" | "fillInt32";
+const fillKernels: Readonly<Record<string, FillKernel>> = { float32: "fillFloat32", int32: "fillInt32" };
+
 function filling(type: string, value: 0 | 1): OpDefinition {
   return {
     type,
@@ -47,7 +50,7 @@ function filling(type: string, value: 0 | 1): OpDefinition {
           k.call("fillBytes", k.output(0), value, n * dtype.size);
           return;
         }
-        const kernel = ({ float32: "fillFloat32", int32: "fillInt32" } as const)[dtype.name as "float32"];
+        const kernel = fillKernels[dtype.name];
         if (!kernel) throw new UnimplementedError(`'${k.op.name}' (op: '${type}') is not supported for ${dtype.name}.`);
         k.call(kernel, k.output(0), value, n);
       },

@@ -1,6 +1,6 @@
 /** Shapes and fills: Reshape, Squeeze, Fill (tensorflow/core/ops/array_ops.cc). */
 import { attr } from "../graph/attr.ts";
-import { float32, int32, type DType } from "../graph/dtype.ts";
+import { bool, float32, int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, sizeOf, type Shape } from "../graph/shape.ts";
@@ -120,11 +120,12 @@ export function ones(shape: readonly number[] | Tensor, dtype: DType = float32, 
 }
 
 function constantOrFill(shape: readonly number[] | Tensor, value: number, dtype: DType, name: string): Tensor {
+  const element = dtype === bool ? value !== 0 : value;
   return opScope(name, [shape], (scope) => {
-    if (shape instanceof Tensor) return filled(shape, constant(value, { dtype, name: "Const" }), scope);
-    if (sizeOf(shape) < constantLimit) return constant(value, { dtype, shape, name: scope });
+    if (shape instanceof Tensor) return filled(shape, constant(element, { dtype, name: "Const" }), scope);
+    if (sizeOf(shape) < constantLimit) return constant(element, { dtype, shape, name: scope });
     const dims = constant(shape as number[], { dtype: int32, shape: [shape.length], name: "shape_as_tensor" });
-    return filled(dims, constant(value, { dtype, name: "Const" }), scope);
+    return filled(dims, constant(element, { dtype, name: "Const" }), scope);
   });
 }
 

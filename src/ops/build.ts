@@ -5,12 +5,12 @@ import type { DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import { Operation, Tensor } from "../graph/operation.ts";
-import { formatShape, type Shape } from "../graph/shape.ts";
+import { formatShape, isFullyDefined, type Shape } from "../graph/shape.ts";
 import { toTensorValue, type FeedValue, type TensorValue } from "../graph/tensorValue.ts";
 import { Variable } from "../graph/variable.ts";
+import { attach, definitionOf } from "./attached.ts";
 import { Const } from "./constant.ts";
 import type { NodeView, OpDefinition } from "./definition.ts";
-import { definitionFor } from "./registry.ts";
 
 /** Anything a builder accepts where it needs a tensor. */
 export type TensorLike = Tensor | Variable | FeedValue;
@@ -46,7 +46,7 @@ export function createOp(definition: OpDefinition, inputs: readonly Tensor[], at
   // As TensorFlow's builders do, the operation's own name is a scope while it is made: a Switch that `cond` puts in
   // front of an input is called <name>/Switch.
   return graph.nameScope(`${full}/`, () =>
-    graph.createOperation({ type: definition.type, name: full, inputs, attrs, outputs }),
+    attach(graph.createOperation({ type: definition.type, name: full, inputs, attrs, outputs }), definition),
   );
 }
 
@@ -69,22 +69,32 @@ export function inferShapes(
 }
 
 /** The value of a tensor that is the same in every run, whatever is fed to placeholders: a Const behind any number of
- * Identities, or what folds from such (a shape, axes). */
+ * views (Identity, Reshape), or what folds from such (a shape, axes). */
 export function constantValue(tensor: Tensor): TensorValue | undefined {
   const { op } = tensor;
   if (op.type === "Const") return op.tensor("value");
-  if (op.type === "Identity") return constantValue(op.inputs[0]);
-  return definitionFor(op.type)?.fold?.(builtView(op))?.[tensor.index];
+  const { fold, plan } = definitionOf(op);
+  if (fold) return fold(builtView(op))?.[tensor.index];
+  // A placeholder passes its default on, but may be fed.
+  if (plan.kind !== "view" || op.type === "PlaceholderWithDefault") return undefined;
+  const value = constantValue(op.inputs[plan.of]);
+  const { shape } = op.outputs[0];
+  return value && isFullyDefined(shape) ? { ...value, shape } : undefined;
 }
 
 /** An operation of the graph as rules see it while the graph is built. */
 function builtView(op: Operation): NodeView {
+  const values = new Map<number, TensorValue | undefined>();
   return {
     op,
     inputCount: op.inputs.length,
     inputShape: (i) => op.inputs[i].shape,
     inputDtype: (i) => op.inputs[i].dtype,
-    constant: (i) => constantValue(op.inputs[i]),
+    constant(i) {
+      // Rules ask more than once, and every question goes back through the graph.
+      if (!values.has(i)) values.set(i, constantValue(op.inputs[i]));
+      return values.get(i);
+    },
   };
 }
 

@@ -1,8 +1,8 @@
 /** Clipping by value and by norm, composed as in tensorflow/python/ops/clip_ops.py. */
 import { float32 } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
-import { Tensor } from "../graph/operation.ts";
-import { Variable } from "../graph/variable.ts";
+import type { Tensor } from "../graph/operation.ts";
+import type { Variable } from "../graph/variable.ts";
 import { onesLike } from "./addN.ts";
 import { constant, convertToTensor, opScope, type TensorLike } from "./build.ts";
 import { greater } from "./comparison.ts";

@@ -45,17 +45,13 @@ export const ConcatV2: OpDefinition = moving({
     const known = shapes.find((shape) => shape !== null);
     if (!known) return [null];
     if (!given) return [known.map(() => null)];
-    if (known.length === 0)
-      throw new InvalidArgumentError("Can't concatenate scalars (use tf.stack instead)");
+    if (known.length === 0) throw new InvalidArgumentError("Can't concatenate scalars (use tf.stack instead)");
     const axis = axisFromFront(toNumbers(given)[0], known.length, "ConcatOp : Expected concatenating dimensions");
     let rest: Shape = null;
     let total: number | null = 0;
     for (const shape of shapes) {
       total = total === null || shape === null || shape[axis] === null ? null : total + (shape[axis] ?? 0);
-      rest = mergeShapes(
-        rest,
-        shape && shape.map((size, i) => (i === axis ? null : size)),
-      );
+      rest = mergeShapes(rest, shape && shape.map((size, i) => (i === axis ? null : size)));
     }
     return [rest!.map((size, i) => (i === axis ? total : size))];
   },
@@ -191,7 +187,11 @@ export const Split: OpDefinition = moving({
     const [given, shape] = [node.constant(0), node.inputShape(1)];
     if (shape === null) return new Array<Shape>(count).fill(null);
     if (!given) return new Array<Shape>(count).fill(shape.map(() => null));
-    const axis = axisFromFront(toNumbers(given)[0], shape.length, "-input rank(-rank) <= split_dim < input rank (rank)");
+    const axis = axisFromFront(
+      toNumbers(given)[0],
+      shape.length,
+      "-input rank(-rank) <= split_dim < input rank (rank)",
+    );
     const size = shape[axis];
     if (size !== null && size % count !== 0) {
       throw new InvalidArgumentError(

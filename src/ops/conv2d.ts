@@ -101,6 +101,12 @@ export function convolutionGeometry(op: NodeView["op"]): Geometry {
   };
 }
 
+/** @throws InvalidArgumentError for a filter without elements, as TensorFlow's kernels do. */
+export function requireElements(filter: Shape): void {
+  if (filter?.includes(0))
+    throw new InvalidArgumentError("filter must not have zero elements (i.e. all dimensions must be non-zero)");
+}
+
 function conv2dShape(node: NodeView): Shape[] {
   const [x, filter] = [node.inputShape(0), node.inputShape(1)];
   const geometry = convolutionGeometry(node.op);
@@ -111,6 +117,7 @@ function conv2dShape(node: NodeView): Shape[] {
     if (shape !== null && shape.length !== 4)
       throw new InvalidArgumentError(`The ${what} must be of rank 4 but is of rank ${shape.length}`);
   }
+  requireElements(filter);
   if (x === null) return [[null, null, null, filter?.[3] ?? null]];
   if (filter === null) return [[x[0], null, null, null]];
   if (x[3] !== null && filter[2] !== null && x[3] !== filter[2]) {

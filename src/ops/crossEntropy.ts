@@ -9,7 +9,7 @@ import { cast } from "./cast.ts";
 import { greaterEqual } from "./comparison.ts";
 import { concat, stack } from "./concat.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import type { KernelContext, OpDefinition } from "./definition.ts";
+import type { BufferRef, CheckError, KernelContext, OpDefinition } from "./definition.ts";
 import { add, multiply, subtract } from "./elementwise.ts";
 import { expandDims } from "./expandDims.ts";
 import { stopGradient } from "./identity.ts";
@@ -78,19 +78,36 @@ export const SparseSoftmaxCrossEntropyWithLogits: OpDefinition = {
           `'${k.op.name}' (op: '${k.op.type}') is not supported for labels of ${k.inputDtype(1).name}; supported: int32, int64.`,
         );
       const [rows, classes] = k.inputShape(0);
-      k.call(kernel, k.output(0), k.isNeeded(1) ? k.output(1) : 0, k.input(0), k.input(1), rows, classes);
+      const labels = k.input(1);
+      const { size } = k.inputDtype(1);
+      // TensorFlow's GPU kernel gives NaN for such a row, its CPU kernel this error.
+      k.check("checkIndices", labelError(k.op, classes, labels), [labels], labels, rows, classes, size);
+      k.call(kernel, k.output(0), k.isNeeded(1) ? k.output(1) : 0, k.input(0), labels, rows, classes);
     },
   },
   // Output 1 is softmax(x) − onehot(labels), the derivative.
   gradient: (op, [dy, dyBackprop]) => [logitsGradient(op, dy, dyBackprop), null],
 };
 
-const labelKernels: Readonly<
-  Record<string, "sparseSoftmaxCrossEntropy" | "sparseSoftmaxCrossEntropyInt64" | undefined>
-> = {
+type LabelKernel = "sparseSoftmaxCrossEntropy" | "sparseSoftmaxCrossEntropyInt64";
+
+const labelKernels: Readonly<Record<string, LabelKernel | undefined>> = {
   int32: "sparseSoftmaxCrossEntropy",
   int64: "sparseSoftmaxCrossEntropyInt64",
 };
+
+/** As many labels as the sentence about a wrong one shows. */
+const shownLabels = 16;
+
+function labelError(op: Operation, classes: number, labels: BufferRef): CheckError {
+  return (code, read) => {
+    const values = Array.from(read(labels, op.inputs[1].dtype.base), String);
+    const shown = values.slice(0, shownLabels).join(" ") + (values.length > shownLabels ? "..." : "");
+    return new InvalidArgumentError(
+      `Received a label value of ${values[code - 1]} which is outside the valid range [0, ${classes}). Label values: ${shown} for '${op.name}' (op: '${op.type}').`,
+    );
+  };
+}
 
 function requireFloat(k: KernelContext): void {
   const { name } = k.inputDtype(0);

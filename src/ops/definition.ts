@@ -3,7 +3,7 @@
  * required field, so that a missing rule is a compile error.
  */
 import type { instantiate } from "../../dist/kernels.js";
-import type { DType } from "../graph/dtype.ts";
+import type { DType, TypedArray } from "../graph/dtype.ts";
 import type { Operation, Tensor } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
 import type { TensorValue } from "../graph/tensorValue.ts";
@@ -35,6 +35,9 @@ export type KernelName = keyof KernelExports;
 type WithBuffers<Parameters extends readonly unknown[]> = { [I in keyof Parameters]: KernelArgument };
 type KernelArguments<K extends KernelName> = WithBuffers<Parameters<KernelExports[K]>>;
 
+/** The error of a check that failed with `code`. */
+export type CheckError = (code: number, read: (buffer: BufferRef, dtype: DType) => TypedArray) => Error;
+
 /** What a kernel rule works with while a plan is compiled. */
 export interface KernelContext {
   readonly op: Operation;
@@ -59,6 +62,14 @@ export interface KernelContext {
   attributes(words: readonly number[]): number;
   /** A size that only the kernels know (scratch, packed weights), asked with a pointer to an attribute block or sizes. */
   query<K extends KernelName>(kernel: K, ...args: Parameters<KernelExports[K]>): number;
+  /** Appends a call that may refuse the run: where the kernel returns anything but 0, `error` makes what is thrown, and
+   * variables keep the values from before the run. `error` may read the buffers `reads`. */
+  check<K extends KernelName>(
+    kernel: K,
+    error: CheckError,
+    reads: readonly BufferRef[],
+    ...args: KernelArguments<K>
+  ): void;
   /** Appends a kernel call to the plan: outputs, inputs, scratch, attributes, sizes. */
   call<K extends KernelName>(kernel: K, ...args: KernelArguments<K>): void;
 }

@@ -10,6 +10,7 @@ import {
   convolutionGeometry,
   geometryBlock,
   pairOf,
+  requireElements,
   requireFloat,
   windowAxis,
   type Conv2dOptions,
@@ -41,6 +42,7 @@ function depthwiseShape(node: NodeView): Shape[] {
   const [input, filter] = [node.inputShape(0), node.inputShape(1)];
   const { strides, dilations, padding, explicit } = convolutionGeometry(node.op);
   checkInput(input, filter);
+  requireElements(filter);
   const axis = (i: 0 | 1): number | null => {
     const [size, window] = [input?.[1 + i] ?? null, filter?.[i] ?? null];
     if (size === null || window === null) return null;

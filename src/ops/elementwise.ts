@@ -256,12 +256,21 @@ export const subtract = (a: TensorLike, b: TensorLike, name = "sub"): Tensor => 
 export const multiply = (a: TensorLike, b: TensorLike, name = "mul"): Tensor => binaryOp(Mul, a, b, name);
 /** a / b, broadcasting. float32. */
 export const divide = (a: TensorLike, b: TensorLike, name = "truediv"): Tensor => binaryOp(RealDiv, a, b, name);
+/** Python 2's division: a / b for float32, `floordiv` for int32 and int64. */
+export function div(a: TensorLike, b: TensorLike, name = "div"): Tensor {
+  const isInteger = [a, b].some(
+    (item) => (item instanceof Tensor || item instanceof Variable) && item.dtype.base.isInteger,
+  );
+  return binaryOp(isInteger ? FloorDiv : RealDiv, a, b, name);
+}
 /** a / b, and 0 where b is 0, broadcasting. float32. */
 export const divNoNan = (a: TensorLike, b: TensorLike, name = "div_no_nan"): Tensor => binaryOp(DivNoNan, a, b, name);
 /** The largest whole number that is at most a / b, broadcasting. float32, int32, int64 (0 for b = 0). */
 export const floordiv = (a: TensorLike, b: TensorLike, name = "floordiv"): Tensor => binaryOp(FloorDiv, a, b, name);
 /** The remainder of `floordiv`; it has the sign of b. Broadcasting. float32 (NaN for b = 0), int32, int64 (0 for b = 0). */
 export const floormod = (a: TensorLike, b: TensorLike, name = "FloorMod"): Tensor => binaryOp(FloorMod, a, b, name);
+/** TensorFlow's other name of `floormod`. */
+export const mod = floormod;
 /** a / b rounded towards 0, broadcasting. int32, int64 (0 for b = 0). */
 export const truncatediv = (a: TensorLike, b: TensorLike, name = "TruncateDiv"): Tensor =>
   binaryOp(TruncateDiv, a, b, name);

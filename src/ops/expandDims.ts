@@ -18,9 +18,7 @@ export const ExpandDims: OpDefinition = {
     if (!given) return [[...shape.map(() => null), null]];
     const [axis] = toNumbers(given);
     if (axis < -shape.length - 1 || axis > shape.length) {
-      throw new InvalidArgumentError(
-        `dim ${axis} not in the interval [${-shape.length - 1}, ${shape.length}].`,
-      );
+      throw new InvalidArgumentError(`dim ${axis} not in the interval [${-shape.length - 1}, ${shape.length}].`);
     }
     const at = axis < 0 ? axis + shape.length + 1 : axis;
     return [[...shape.slice(0, at), 1, ...shape.slice(at)]];

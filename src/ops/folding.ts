@@ -16,7 +16,8 @@ export function foldable(dtype: DType): boolean {
 export function folded(dtype: DType, shape: readonly number[], values: ArrayLike<number | boolean>): TensorValue {
   const data = new dtype.array!(values.length) as Int32Array;
   const wide = dtype.name === "int64";
-  for (let i = 0; i < values.length; i++) data[i] = (wide ? BigInt(Math.trunc(Number(values[i]))) : values[i]) as number;
+  for (let i = 0; i < values.length; i++)
+    data[i] = (wide ? BigInt(Math.trunc(Number(values[i]))) : values[i]) as number;
   return { dtype, shape, data };
 }
 
@@ -53,9 +54,7 @@ export function foldBinary(
 }
 
 /** f over the elements of one constant. */
-export function foldUnary(
-  f: (x: number) => number | boolean,
-): (node: NodeView) => readonly TensorValue[] | undefined {
+export function foldUnary(f: (x: number) => number | boolean): (node: NodeView) => readonly TensorValue[] | undefined {
   return (node) => {
     const values = foldInputs(node, 1);
     if (!values) return undefined;

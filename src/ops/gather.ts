@@ -1,6 +1,6 @@
 /** Picking by number: GatherV2, Gather, UnsortedSegmentSum, OneHot (tensorflow/core/ops/array_ops.cc, math_ops.cc). */
 import { attr } from "../graph/attr.ts";
-import { float32, int32, type DType } from "../graph/dtype.ts";
+import { bool, float32, int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
@@ -51,7 +51,23 @@ function gathering(type: "Gather" | "GatherV2", gradient: OpDefinition["gradient
         const outer = sizeOf(shape.slice(0, axis));
         const count = sizeOf(indices);
         const indexBytes = k.inputDtype(1).size;
-        k.call("gather", k.output(0), k.input(0), k.input(1), outer, shape[axis], count, bytes, indexBytes);
+        const picks = k.input(1);
+        // TensorFlow's GPU kernel gives zeros for a bad index, its CPU kernel this error.
+        k.check(
+          "checkIndices",
+          (code, read) => {
+            const value = read(picks, inputs[1].dtype.base)[code - 1];
+            return new InvalidArgumentError(
+              `indices[${code - 1}] = ${value} is not in [0, ${shape[axis]}) for '${k.op.name}' (op: '${type}').`,
+            );
+          },
+          [picks],
+          picks,
+          count,
+          shape[axis],
+          indexBytes,
+        );
+        k.call("gather", k.output(0), k.input(0), picks, outer, shape[axis], count, bytes, indexBytes);
       },
     },
     fold(node) {
@@ -204,9 +220,9 @@ export function unsortedSegmentSum(
 }
 
 export interface OneHotOptions {
-  /** Default 1 and 0, of dtype float32. */
-  onValue?: number;
-  offValue?: number;
+  /** Default 1 and 0 (true and false), of dtype float32. */
+  onValue?: number | boolean;
+  offValue?: number | boolean;
   dtype?: DType;
   /** The new dimension; default -1, the last. */
   axis?: number;
@@ -219,11 +235,10 @@ export function oneHot(indices: TensorLike, depth: number, options: OneHotOption
   return opScope(options.name ?? "one_hot", [indices], (scope) => {
     const x = convertToTensor(indices, { name: "indices" });
     const dtype = options.dtype ?? float32;
-    const on = constant(options.onValue ?? 1, { dtype, name: "on_value" });
-    const off = constant(options.offValue ?? 0, { dtype, name: "off_value" });
+    const on = constant(options.onValue ?? (dtype === bool || 1), { dtype, name: "on_value" });
+    const off = constant(options.offValue ?? (dtype === bool ? false : 0), { dtype, name: "off_value" });
     const size = constant(depth, { dtype: int32, name: "depth" });
     const attrs = { T: attr.type(dtype), TI: attr.type(x.dtype), axis: attr.int(options.axis ?? -1) };
     return createOp(OneHot, [x, size, on, off], attrs, scope).outputs[0];
   });
 }
-

@@ -29,8 +29,7 @@ function padded(node: NodeView, sign: 1 | -1): Shape[] {
   return [
     shape.map((size, i) => {
       const [before, after] = paddings[i];
-      if (before < 0 || after < 0)
-        throw new InvalidArgumentError(`Paddings must be non-negative: ${before} ${after}`);
+      if (before < 0 || after < 0) throw new InvalidArgumentError(`Paddings must be non-negative: ${before} ${after}`);
       return size === null ? null : size + sign * (before + after);
     }),
   ];
@@ -100,9 +99,10 @@ function mirrorRuns(size: number, [before, after]: readonly [number, number], sk
 function mirrored(shape: readonly number[], paddings: Pairs, skip: number, backward: boolean): Move[] {
   const [small, large] = [rowMajor(shape), rowMajor(shape.map((size, i) => size + paddings[i][0] + paddings[i][1]))];
   const runs = shape.map((size, i) => mirrorRuns(size, paddings[i], skip));
-  const combinations = runs.reduce<Run[][]>((all, next) => all.flatMap((head) => next.map((run) => [...head, run])), [
-    [],
-  ]);
+  const combinations = runs.reduce<Run[][]>(
+    (all, next) => all.flatMap((head) => next.map((run) => [...head, run])),
+    [[]],
+  );
   return combinations.map((combination) => {
     const inside = {
       offset: combination.reduce((sum, run, i) => sum + run.small * small[i], 0),
@@ -185,8 +185,7 @@ export function pad(
         ? paddings
         : constant(paddings.flat(), { dtype: int32, shape: [paddings.length, 2], name: "paddings" });
     const attrs = { T: attr.type(x.dtype), Tpaddings: attr.type(around.dtype) };
-    if (type === MirrorPad)
-      return createOp(type, [x, around], { ...attrs, mode: attr.string(mode) }, scope).outputs[0];
+    if (type === MirrorPad) return createOp(type, [x, around], { ...attrs, mode: attr.string(mode) }, scope).outputs[0];
     if (type === Pad) return createOp(type, [x, around], attrs, scope).outputs[0];
     const value = constant(constantValues, { dtype: x.dtype.base, name: "constant_values" });
     return createOp(type, [x, around, value], attrs, scope).outputs[0];

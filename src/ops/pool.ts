@@ -5,7 +5,7 @@ import type { Operation, Tensor } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import { windowAxis, type Padding } from "./conv2d.ts";
+import { requireFloat, windowAxis, type Padding } from "./conv2d.ts";
 import { noGradient, type GradientRule, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
 import { kernelFor } from "./elementwise.ts";
 import { shape as shapeOf } from "./shape.ts";
@@ -119,11 +119,11 @@ export const MaxPoolGrad: OpDefinition = {
   plan: {
     kind: "kernel",
     emit(k) {
-      const name = kernelFor(k, { float32: "maxPoolGrad" });
+      requireFloat(k, 0);
       const block = poolBlock(k, k.inputShape(0));
       requirePooled(k, 1, k.inputShape(0));
       requirePooled(k, 2, k.inputShape(0));
-      k.call(name, k.output(0), k.input(0), k.input(1), k.input(2), block);
+      k.call("maxPoolGrad", k.output(0), k.input(0), k.input(1), k.input(2), block);
     },
   },
   gradient: noGradient("its second derivative (MaxPoolGradGrad) is not supported"),
@@ -146,11 +146,7 @@ export const AvgPoolGrad: OpDefinition = {
   plan: {
     kind: "kernel",
     emit(k) {
-      if (k.inputDtype(1).name !== "float32") {
-        throw new UnimplementedError(
-          `'${k.op.name}' (op: 'AvgPoolGrad') is not supported for ${k.inputDtype(1).name}; supported: float32.`,
-        );
-      }
+      requireFloat(k, 1);
       const shape = k.outputShape(0);
       requirePooled(k, 1, shape);
       k.call("averagePoolGrad", k.output(0), k.input(1), poolBlock(k, shape));

@@ -9,7 +9,7 @@ import { squeeze } from "./array.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import type { GradientRule, NodeView, OpDefinition } from "./definition.ts";
 import { squaredDifference } from "./elementwise.ts";
-import { emitReduction, foldReduction } from "./extrema.ts";
+import { emitReduction, foldReduction } from "./reduction.ts";
 import { stopGradient } from "./identity.ts";
 import { meanGradient, sumGradient } from "./reduceGradient.ts";
 

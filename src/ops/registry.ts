@@ -2,6 +2,7 @@
 import * as activations from "./activations.ts";
 import { AddN, OnesLike, ZerosLike } from "./addN.ts";
 import { Fill, Reshape, Squeeze } from "./array.ts";
+import { Assert } from "./assert.ts";
 import { Cast } from "./cast.ts";
 import * as comparison from "./comparison.ts";
 import * as concat from "./concat.ts";
@@ -17,7 +18,8 @@ import { InTopK, InTopKV2, TopKV2 } from "./topK.ts";
 import * as rounding from "./rounding.ts";
 import { Select, SelectV2 } from "./select.ts";
 import { Slice, StridedSlice, StridedSliceGrad } from "./slice.ts";
-import { BroadcastTo, Tile } from "./tile.ts";
+import { BroadcastTo } from "./broadcastTo.ts";
+import { Tile } from "./tile.ts";
 import * as transpose from "./transpose.ts";
 import { FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3 } from "./batchNorm.ts";
 import { FusedBatchNormGrad, FusedBatchNormGradV2, FusedBatchNormGradV3 } from "./batchNormGradient.ts";
@@ -33,6 +35,7 @@ import {
   DepthwiseConv2dNativeBackpropInput,
 } from "./depthwiseConv2d.ts";
 import * as elementwise from "./elementwise.ts";
+import { CheckNumerics, IsFinite, IsInf, IsNan } from "./finite.ts";
 import { Identity, NoOp, PreventGradient, StopGradient } from "./identity.ts";
 import { BatchMatMul, BatchMatMulV2, MatMul } from "./matMul.ts";
 import * as optimizer from "./optimizer.ts";
@@ -52,6 +55,7 @@ import {
   VarIsInitializedOp,
 } from "./resource.ts";
 import { LogSoftmax, Softmax } from "./softmax.ts";
+import { BatchToSpaceND, SpaceToBatchND } from "./spaceToBatch.ts";
 import { Assign, AssignAdd, AssignSub, Variable, VariableV2 } from "./state.ts";
 import * as unary from "./unary.ts";
 
@@ -63,6 +67,10 @@ const definitions = (): readonly OpDefinition[] => [
   Identity,
   StopGradient,
   PreventGradient,
+  CheckNumerics,
+  IsFinite,
+  IsInf,
+  IsNan,
   NoOp,
   Switch,
   RefSwitch,
@@ -169,6 +177,8 @@ const definitions = (): readonly OpDefinition[] => [
   MatMul,
   BatchMatMul,
   BatchMatMulV2,
+  SpaceToBatchND,
+  BatchToSpaceND,
   SoftmaxCrossEntropyWithLogits,
   SparseSoftmaxCrossEntropyWithLogits,
   RandomUniform,
@@ -191,6 +201,7 @@ const definitions = (): readonly OpDefinition[] => [
   optimizer.ResourceApplyRMSProp,
   optimizer.ResourceApplyCenteredRMSProp,
   optimizer.ResourceApplyAdam,
+  Assert,
   Cast,
   comparison.Less,
   comparison.LessEqual,

@@ -9,7 +9,7 @@ import { constant, convertToTensor, createOp, opScope, type TensorLike } from ".
 import { noGradient, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
 import { slice } from "./slice.ts";
 import { shape as shapeOf } from "./shape.ts";
-import { vector } from "./tile.ts";
+import { vector } from "./broadcastTo.ts";
 
 type ResizeKernel = "resizeNearest" | "resizeNearestGrad" | "resizeBilinear" | "resizeBilinearGrad";
 

@@ -2,7 +2,15 @@
 import { attr } from "../graph/attr.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
-import { broadcastShapes, formatShape, isFullyDefined, mergeShapes, sameShape, sizeOf, type Shape } from "../graph/shape.ts";
+import {
+  broadcastShapes,
+  formatShape,
+  isFullyDefined,
+  mergeShapes,
+  sameShape,
+  sizeOf,
+  type Shape,
+} from "../graph/shape.ts";
 import { elementAt } from "../graph/tensorValue.ts";
 import { zerosLike } from "./addN.ts";
 import { reshape, zeros } from "./array.ts";
@@ -92,8 +100,7 @@ export const SelectV2: OpDefinition = selecting(
     const zero = zeros([], dy.dtype.base);
     const masked = [selectV2(condition, dy, zero), selectV2(condition, zero, dy)];
     const back = [x, y].map((operand, i) => {
-      const same =
-        isFullyDefined(operand.shape) && isFullyDefined(out.shape) && sameShape(operand.shape, out.shape);
+      const same = isFullyDefined(operand.shape) && isFullyDefined(out.shape) && sameShape(operand.shape, out.shape);
       if (same) return masked[i];
       const shape = shapeOf(operand);
       const [axes] = broadcastGradientArgs(shape, shapeOf(out));

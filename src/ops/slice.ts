@@ -1,7 +1,7 @@
 /** Slice, StridedSlice and their gradients (tensorflow/core/ops/array_ops.cc, core/util/strided_slice_op.cc). */
 import { attr } from "../graph/attr.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
-import { Tensor } from "../graph/operation.ts";
+import type { Tensor } from "../graph/operation.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { reshape } from "./array.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
@@ -12,7 +12,7 @@ import { subtract } from "./elementwise.ts";
 import { pad } from "./pad.ts";
 import { shape as shapeOf } from "./shape.ts";
 import { moving, rowMajor } from "./strided.ts";
-import { vector } from "./tile.ts";
+import { vector } from "./broadcastTo.ts";
 
 export const Slice: OpDefinition = moving({
   type: "Slice",
@@ -102,7 +102,12 @@ function resolve(
     );
   }
   if (ellipsisAt < 0) ellipsisAt = count;
-  const result = { begin: [] as number[], strides: [] as number[], sizes: [] as (number | null)[], final: [] as number[] };
+  const result = {
+    begin: [] as number[],
+    strides: [] as number[],
+    sizes: [] as (number | null)[],
+    final: [] as number[],
+  };
   const whole = (axis: number): void => {
     result.begin.push(0);
     result.strides.push(1);
@@ -124,8 +129,7 @@ function resolve(
     const stride = strides[i];
     if (stride === 0) throw new InvalidArgumentError(`strides[${i}] must be non-zero`);
     const shrinks = bit(masks.shrink, i);
-    if (shrinks && stride <= 0)
-      throw new InvalidArgumentError("only stride 1 allowed on non-range indexing.");
+    if (shrinks && stride <= 0) throw new InvalidArgumentError("only stride 1 allowed on non-range indexing.");
     result.strides.push(stride);
     if (size === null) {
       result.begin.push(begin[i]);
@@ -281,4 +285,3 @@ export function stridedSlice(
     return strided(x, from, to, steps, masks, scope);
   });
 }
-

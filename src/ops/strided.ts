@@ -112,9 +112,6 @@ function fold(node: NodeView, spec: Moving): TensorValue[] | undefined {
   return results;
 }
 
-
-
-
 function blank(dtype: DType, shape: Shape): TensorValue {
   return { dtype, shape: shape as number[], data: new dtype.array!(sizeOf(shape as number[])) };
 }

@@ -75,9 +75,7 @@ function inTop(type: "InTopK" | "InTopKV2"): OpDefinition {
         throw new InvalidArgumentError(`Shape must be rank 1 but is rank ${targets.length}`);
       const [rows, count] = [predictions?.[0] ?? null, targets?.[0] ?? null];
       if (rows !== null && count !== null && rows !== count) {
-        throw new InvalidArgumentError(
-          `First dimension of predictions ${rows} must match length of targets ${count}`,
-        );
+        throw new InvalidArgumentError(`First dimension of predictions ${rows} must match length of targets ${count}`);
       }
       return [[rows ?? count]];
     },
@@ -119,4 +117,3 @@ export function inTopK(predictions: TensorLike, targets: TensorLike, k: number, 
   const [x, classes] = [convertToTensor(predictions), convertToTensor(targets)];
   return createOp(InTopK, [x, classes], { T: attr.type(classes.dtype), k: attr.int(k) }, name).outputs[0];
 }
-

@@ -9,7 +9,7 @@ import { axisFromFront } from "./concat.ts";
 import type { NodeView, OpDefinition } from "./definition.ts";
 import { folded, foldInputs } from "./folding.ts";
 import { moving, rowMajor } from "./strided.ts";
-import { vector } from "./tile.ts";
+import { vector } from "./broadcastTo.ts";
 
 function checkPermutation(order: readonly number[], rank: number): void {
   if (order.length !== rank)
@@ -17,7 +17,9 @@ function checkPermutation(order: readonly number[], rank: number): void {
       `Dimension must be ${rank} but is ${order.length}: the permutation [${order.join(",")}] is for rank ${order.length}`,
     );
   if (order.some((axis) => axis < 0 || axis >= rank) || new Set(order).size !== rank)
-    throw new InvalidArgumentError(`[${order.join(",")}] is no permutation of the dimensions of a tensor of rank ${rank}`);
+    throw new InvalidArgumentError(
+      `[${order.join(",")}] is no permutation of the dimensions of a tensor of rank ${rank}`,
+    );
 }
 
 export const Transpose: OpDefinition = moving({
@@ -36,9 +38,7 @@ export const Transpose: OpDefinition = moving({
     const order = node.numbers(1).map((axis) => (axis < 0 ? axis + shape.length : axis));
     const dims = order.map((axis) => shape[axis]);
     const strides = rowMajor(shape);
-    return [
-      { input: 0, dims, x: { strides: order.map((axis) => strides[axis]) }, y: { strides: rowMajor(dims) } },
-    ];
+    return [{ input: 0, dims, x: { strides: order.map((axis) => strides[axis]) }, y: { strides: rowMajor(dims) } }];
   },
   gradient: (op, [dy]) => [transpose(dy, invertPermutation(op.inputs[1])), null],
 });

@@ -2,8 +2,8 @@
 import type { BatchNormLayer } from "../graph/batchNormLayers.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import type { TensorValue } from "../graph/tensorValue.ts";
-import { noGradient, type KernelExports, type OpDefinition } from "../ops/definition.ts";
-import { definitionFor } from "../ops/registry.ts";
+import type { KernelExports } from "../ops/definition.ts";
+import { definitionOf } from "../ops/attached.ts";
 import { smallValue, type Feed } from "./feeds.ts";
 import type { Heap } from "./heap.ts";
 import type { MemoryBudget } from "./host.ts";
@@ -138,27 +138,4 @@ export function reachOf(items: readonly (Tensor | Operation)[], feeds: readonly 
 
 function idOf(item: Tensor | Operation): string {
   return item instanceof Tensor ? `${item.op.id}:${item.index}` : String(item.id);
-}
-
-function definitionOf(op: Operation): OpDefinition {
-  return definitionFor(op.type) ?? unknownOp(op.type);
-}
-
-const unknown = new Map<string, OpDefinition>();
-
-/** The definition of a type that is not in the registry: it may stand in a graph, but not run. */
-function unknownOp(type: string): OpDefinition {
-  let definition = unknown.get(type);
-  if (!definition) {
-    const why = `'${type}' is not supported; FEATURES.md lists what is`;
-    definition = {
-      type,
-      outputs: () => [],
-      shape: () => [],
-      plan: { kind: "refused", why },
-      gradient: noGradient(why),
-    };
-    unknown.set(type, definition);
-  }
-  return definition;
 }

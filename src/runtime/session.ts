@@ -293,14 +293,17 @@ export class Session {
 
   #execute({ plan, executor }: CachedPlan, feeds: readonly Feed[]): void {
     const { parts } = plan;
-    // Only a fetch from a branch that the run itself chooses can fail now, after variables were written.
-    const shadow = parts.fetches.some((source) => source.guards.length > 0)
+    // Only a fetch from a branch that the run itself chooses, and a check of values, can fail now, after variables were written.
+    const shadow = parts.refusesLate || parts.fetches.some((source) => source.guards.length > 0)
       ? this.#copyState(parts.writes.map(({ variable }) => variable))
       : null;
     try {
       executor.run(feeds);
     } catch (error) {
-      if (error instanceof TrainletError) throw error;
+      if (error instanceof TrainletError) {
+        shadow?.();
+        throw error;
+      }
       throw new InternalError(
         `A kernel failed: ${(error as Error).message}. The session's variables may be incomplete; restore a checkpoint, and please report this.`,
       );

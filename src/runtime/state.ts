@@ -92,7 +92,10 @@ export class SessionState {
       [...this.#restoredGenerators].map(([name, words]) => [name, [...words]]),
     );
     for (const [op, address] of this.#generators) {
-      result[op.name] = Array.from(this.#heap.views.int32.subarray(address / 4, address / 4 + generatorWords));
+      const words = Array.from(this.#heap.views.int32.subarray(address / 4, address / 4 + generatorWords));
+      // One that has not been used is made anew from its seeds.
+      if (words.some((word, i) => word !== this.#freshGenerator(op)[i])) result[op.name] = words;
+      else delete result[op.name];
     }
     return result;
   }

@@ -1,6 +1,6 @@
 /** tf.gradients: adds the operations of backpropagation to the graph (tensorflow/python/ops/gradients_util.py). */
 import { int32 } from "../graph/dtype.ts";
-import { InvalidArgumentError, NotFoundError, UnimplementedError } from "../graph/errors.ts";
+import { InvalidArgumentError, NotFoundError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { isFullyDefined } from "../graph/shape.ts";
@@ -9,9 +9,8 @@ import { addN, zerosLike } from "../ops/addN.ts";
 import { ones, zeros } from "../ops/array.ts";
 import { constant, convertToTensor } from "../ops/build.ts";
 import { switchOp } from "../ops/controlFlow.ts";
-import type { GradientRule } from "../ops/definition.ts";
 import { group, identity } from "../ops/identity.ts";
-import { definitionFor } from "../ops/registry.ts";
+import { definitionOf } from "../ops/attached.ts";
 import { shape } from "../ops/shape.ts";
 
 export interface GradientsOptions {
@@ -116,7 +115,7 @@ class Backpropagation {
 
   /** Gradients of an operation's inputs. */
   #through(op: Operation, outputs: readonly (Tensor | null)[]): readonly (Tensor | null)[] {
-    const rule = ruleFor(op);
+    const rule = definitionOf(op).gradient;
     if (typeof rule !== "function") {
       if (rule.silent) return [];
       throw new NotFoundError(`No gradient is defined for operation '${op.name}' (op type: ${op.type}): ${rule.none}.`);
@@ -137,13 +136,6 @@ class Backpropagation {
     const pivot = identity(value);
     return this.#graph.controlDependencies([pivot], () => zeros(shape(value), value.dtype.base));
   }
-}
-
-function ruleFor(op: Operation): GradientRule {
-  const definition = definitionFor(op.type);
-  if (!definition)
-    throw new UnimplementedError(`No gradient passes '${op.name}': its type '${op.type}' is not supported.`);
-  return definition.gradient;
 }
 
 function isTrainable(tensor: Tensor): boolean {

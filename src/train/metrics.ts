@@ -13,6 +13,7 @@ import { divNoNan, maximum, multiply } from "../ops/elementwise.ts";
 import { reduceSum } from "../ops/reduce.ts";
 import { size } from "../ops/shape.ts";
 import { assignAdd } from "../ops/state.ts";
+import { inTopK } from "../ops/topK.ts";
 import { variable } from "../ops/variables.ts";
 import { broadcastable, weightsOf } from "./weights.ts";
 
@@ -48,6 +49,19 @@ export function accuracy(labels: TensorLike, predictions: TensorLike, options: M
   else if (difference === -1) y = squeeze(y, [-1]);
   mergeShapes(y.shape, p.shape);
   return averaged("accuracy", cast(equal(cast(p, y.dtype.base), y), float32), options);
+}
+
+/** How often the label is among the k classes with the highest predictions: the mean over all examples that `updateOp` saw.
+ * (TensorFlow 1 has it only as nn.inTopK; this is that, averaged.)
+ * @param labels int32 or int64 [N]
+ * @param predictions float32 [N, classes] */
+export function topKAccuracy(
+  labels: TensorLike,
+  predictions: TensorLike,
+  k: number,
+  options: MetricOptions = {},
+): Metric {
+  return averaged("top_k_accuracy", cast(inTopK(predictions, labels, k), float32), options);
 }
 
 function averaged(kind: string, given: Tensor, options: MetricOptions): Metric {

@@ -1,6 +1,6 @@
 /** Learning rates that follow the step counter, as operations of the graph
  * (tensorflow/python/training/learning_rate_decay.py, keras/optimizer_v2/learning_rate_schedule.py of TF 1.15). */
-import { float32 } from "../graph/dtype.ts";
+import { float32, int64 } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import type { Variable } from "../graph/variable.ts";
@@ -232,9 +232,11 @@ export function piecewiseConstant(
     );
   return opScope(name, [x], () => {
     const at = convertToTensor(x);
-    const limits = boundaries.map((boundary) =>
-      constant(at.dtype.name === "int64" ? BigInt(boundary) : boundary, { dtype: at.dtype.base }),
-    );
+    const { base } = at.dtype;
+    const limits = boundaries.map((boundary) => {
+      const whole = base.isInteger ? Math.trunc(boundary) : boundary;
+      return constant(base === int64 ? BigInt(whole) : whole, { dtype: base });
+    });
     const rates = values.map((value) => toFloat(value, "Const"));
     const last = limits[limits.length - 1];
     const cases: (readonly [Tensor, Tensor])[] = [

@@ -7,7 +7,7 @@ import { Variable } from "../graph/variable.ts";
 import { constant, convertToTensor, type TensorLike } from "../ops/build.ts";
 import { cast } from "../ops/cast.ts";
 import { shape as shapeOf } from "../ops/shape.ts";
-import { broadcastTo } from "../ops/tile.ts";
+import { broadcastTo } from "../ops/broadcastTo.ts";
 
 /** Weights as float32. */
 export function weightsOf(given: TensorLike): Tensor {

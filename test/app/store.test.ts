@@ -1,6 +1,6 @@
 // Numbers, settings and results as the page handles them: nothing here needs a page.
 import { describe, expect, test } from "vitest";
-import { atMost, bytesOf, exact, fixed, percent, seconds, statistic } from "../../app/store/format.ts";
+import { atMost, bytesOf, exact, fixed, percent, seconds, statistic, tickLabel } from "../../app/store/format.ts";
 import { addBatch, createResults, csvOf, deviation, expectedAt, valueAt } from "../../app/store/results.ts";
 import { defaults, fromQuery, toQuery } from "../../app/store/url.ts";
 
@@ -23,6 +23,10 @@ describe("numbers", () => {
 
   test("a bound is rounded up to one digit", () => {
     expect([0, 0.000021, 0.0000096, 3.2].map(atMost)).toEqual(["0", "0.00003", "0.00001", "4"]);
+  });
+
+  test("ticks are short", () => {
+    expect([0, -25, 0.2, 0.30000000000000004, 2000].map(tickLabel)).toEqual(["0", "−25", "0.2", "0.3", "2000"]);
   });
 
   test("the rest", () => {

@@ -7,7 +7,7 @@ const edges = [0, -0, 6, -6, 7, 1e-40, Number.POSITIVE_INFINITY, Number.NEGATIVE
 /** Results are within three units of the last place; those of products are at most denormal numbers off. */
 const close = (want: Float32Array) => (i: number) => 3 * 2 ** -23 * Math.abs(want[i]!) + 2 ** -149;
 
-const [scale, scaleAlpha] = [1.0507009873554805, 1.7580993408473769];
+const [scale, scaleAlpha] = [1.0507009873554805, 1.7580993408473768];
 const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 const third = Math.fround(1 / 3);
 

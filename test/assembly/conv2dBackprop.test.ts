@@ -136,6 +136,8 @@ describe.each([false, true])("depthwise: %s", (isDepthwise) => {
         for (const filter of filters) {
           checkBoth({ N: 2, H: 8, W: 9, C: 2, K: 5, strides, dilations, filter, padding: "same" });
           checkBoth({ H: 11, W: 13, C: 4, K: 9, strides, dilations, filter, padding: "valid" });
+          // Few input channels and many output channels have a way of their own.
+          checkBoth({ H: 7, W: 8, C: 3, K: 17, strides, dilations, filter, padding: "same" });
         }
       }
     }
@@ -146,10 +148,11 @@ describe.each([false, true])("depthwise: %s", (isDepthwise) => {
     checkBoth({ output: [9, 10], pads: [2, 3] });
     checkBoth({ output: [3, 2], pads: [0, 0] });
     checkBoth({ output: [12, 12], pads: [5, 7] });
-    checkBoth({ output: [5, 5], pads: [6, 6], strides: [3, 3] });
+    checkBoth({ output: [5, 5], pads: [6, 6], strides: [3, 3], K: 16 });
     checkBoth({ output: [1, 1], pads: [4, 5] });
     checkBoth({ output: [2, 2], pads: [0, 0], strides: [2, 3], H: 9, W: 11 });
     checkBoth({ H: 2, W: 1, filter: [5, 5] });
+    checkBoth({ H: 2, W: 1, filter: [5, 5], K: 16 });
     checkBoth({ H: 1, W: 1, strides: [3, 3] });
   });
 
@@ -165,8 +168,12 @@ describe.each([false, true])("depthwise: %s", (isDepthwise) => {
   });
 
   test("the same bits wherever the buffers are; nothing is read behind them", () => {
-    for (const C of [3, 4]) {
-      const g = geometry({ N: 2, H: 5, W: 7, C, K: isDepthwise ? C : 5, strides: [2, 1], isDepthwise });
+    for (const [C, K] of [
+      [3, 5],
+      [4, 5],
+      [2, 18],
+    ] as const) {
+      const g = geometry({ N: 2, H: 5, W: 7, C, K: isDepthwise ? C : K, strides: [2, 1], isDepthwise });
       const given = data(g, 3);
       const first = run(g, given);
       for (const place of [{ shift: 5 }, { atEnd: true }]) {

@@ -107,7 +107,7 @@ describe("shapes", () => {
   });
 });
 
-test("a batch takes its matrices by index", () => {
+test.each([1, 3, 5])("a batch takes its matrices by index, for %i rows", (rows) => {
   const random = createRandom(6);
   const batch = [
     [0, 1],
@@ -115,38 +115,40 @@ test("a batch takes its matrices by index", () => {
     [2, 0],
     [1, 2],
   ] as const;
-  const [a, b] = [uniform(random, 3 * 5 * 6), uniform(random, 3 * 6 * 7)];
+  const [a, b] = [uniform(random, 3 * rows * 6), uniform(random, 3 * 6 * 7)];
   for (const [transposeA, transposeB] of [
     [false, false],
     [true, true],
   ]) {
-    const product = { rows: 5, columns: 7, depth: 6, transposeA, transposeB, batch };
+    const product = { rows, columns: 7, depth: 6, transposeA, transposeB, batch };
     const { exact, bound } = reference(a, b, product);
     expectClose(multiply(a, b, null, product), exact, (i) => bound[i], "batch");
   }
 });
 
-test("bias and activation come last", () => {
+test.each([1, 2, 3, 9])("bias and activation come last, for %i rows", (rows) => {
   const random = createRandom(7);
-  const [rows, columns, depth] = [9, 11, 5];
+  const [columns, depth] = [11, 5];
   const [a, b, bias] = [
     uniform(random, rows * depth, 0, 3),
     uniform(random, depth * columns),
     uniform(random, columns),
   ];
-  const plain = multiply(a, b, null, { rows, columns, depth });
+  const size = { rows, columns, depth };
+  const plain = multiply(a, b, null, size);
   const biased = plain.map((value, i) => value + bias[i % columns]);
-  expectSame(multiply(a, b, bias, { rows, columns, depth }), biased, "bias");
+  expectSame(multiply(a, b, bias, size), biased, "bias");
   const relu = biased.map((value) => Math.max(value, 0));
-  expectSame(multiply(a, b, bias, { rows, columns, depth, activation: 1 }), relu, "relu");
-  const relu6 = biased.map((value) => Math.min(Math.max(10 * value, 0), 6));
-  const tenfold = [a.map((value) => 10 * value), bias.map((value) => 10 * value)];
-  expectClose(
-    multiply(tenfold[0], b, tenfold[1], { rows, columns, depth, activation: 2 }),
-    relu6,
-    64 * EPSILON,
-    "relu6",
+  expectSame(multiply(a, b, bias, { ...size, activation: 1 }), relu, "relu");
+  expectSame(
+    multiply(a, b, null, { ...size, activation: 1 }),
+    plain.map((value) => Math.max(value, 0)),
+    "relu without a bias",
   );
+  // Four times as much, without another rounding.
+  const relu6 = biased.map((value) => Math.min(Math.max(4 * value, 0), 6));
+  const [more, moreBias] = [a, bias].map((values) => values.map((value) => 4 * value));
+  expectSame(multiply(more, b, moreBias, { ...size, activation: 2 }), relu6, "relu6");
 });
 
 test("nothing to add is 0, plus the bias; no elements are no elements", () => {

@@ -71,7 +71,7 @@ export async function buildPage(): Promise<string> {
 }
 
 export async function expectState(page: Page, words: string | RegExp): Promise<void> {
-  await page.locator("#state", { hasText: words }).waitFor({ timeout: 10_000 });
+  await page.locator("#state", { hasText: words }).waitFor({ timeout: 25_000 });
 }
 
 /** Presses Run and waits until everything is shown. */

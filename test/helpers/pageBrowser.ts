@@ -1,5 +1,5 @@
 /** A Chromium that has fonts: the packed one brings a font, yet a configuration that points elsewhere. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
@@ -9,7 +9,8 @@ export async function launchWithFonts(): Promise<Browser> {
   const found = await findChromium();
   const env = { ...found.env };
   if (found.executablePath && env.FONTCONFIG_PATH?.startsWith(dirname(found.executablePath))) {
-    const folder = mkdtempSync(join(tmpdir(), "trainlet-fonts-"));
+    const folder = join(tmpdir(), `trainlet-fonts-${process.getuid?.() ?? 0}`);
+    mkdirSync(folder, { recursive: true });
     env.FONTCONFIG_FILE = join(folder, "fonts.conf");
     const folders = ["/usr/share/fonts", env.FONTCONFIG_PATH].map((path) => `<dir>${path}</dir>`).join("");
     const aliases = [

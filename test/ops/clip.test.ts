@@ -13,7 +13,7 @@ test("clipByValue passes gradients between the limits and at both", async () => 
     const y = tf.clipByValue(tensor, -1, 1);
     return [y, tf.gradients(y, [tensor])[0]!];
   });
-  expect(results.map(({ data }) => [...data])).toEqual([
+  expect(results.map(({ data }) => Array.from(data as Float32Array))).toEqual([
     [-1, -1, 0, 1, 1, NaN],
     [0, 1, 1, 1, 0, 0],
   ]);
@@ -80,7 +80,7 @@ test("a norm that is not finite makes everything NaN", async () => {
     );
     return tf.clipByGlobalNorm(given, 1).clipped as tf.Tensor[];
   });
-  expect(results.map(({ data }) => [...data])).toEqual([[NaN, NaN], [NaN]]);
+  expect(results.map(({ data }) => Array.from(data as Float32Array))).toEqual([[NaN, NaN], [NaN]]);
 });
 
 test("names, and nothing to clip", async () => {

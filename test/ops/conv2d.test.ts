@@ -199,6 +199,7 @@ test("Conv2D: shapes", () => {
       ["[2,5,5,3];?", "[2,?,?,?]"],
       ["[5,5,3];[3,3,3,8]", "The input must be of rank 4 but is of rank 3"],
       ["[1,5,5,3];[3,3,3]", "The filter must be of rank 4 but is of rank 3"],
+      ["?;[3,3,0,8]", "filter must not have zero elements (i.e. all dimensions must be non-zero)"],
       ["[?,100,100,3];[3,3,4,8]", "Depth of input (3) is not a multiple of input depth of filter (4)"],
       ["[1,5,5,8];[3,3,4,8]", "Grouped convolution (input depth 8, filter depth 4) is not supported"],
     ],

@@ -197,6 +197,33 @@ test("nodes and gradients carry TensorFlow's names", () => {
   );
 });
 
+test("a label that is no class refuses the run, before anything changes", async () => {
+  const graph = new tf.Graph();
+  const { labels, loss, count, init } = graph.asDefault(() => {
+    const count = tf.variable(0, { dtype: tf.float32, name: "count" });
+    const labels = tf.placeholder(tf.int64, [null]);
+    // Counted before the loss, and used by it.
+    const counted = tf.assignAdd(count, 1);
+    const logits = tf.add(tf.zeros([3, 4]), counted);
+    const loss = nn.sparseSoftmaxCrossEntropyWithLogits({ logits, labels, name: "xent" });
+    return { labels, loss, count, init: tf.globalVariablesInitializer() };
+  });
+  const session = await tf.Session.create({ graph });
+  await session.run(init);
+  await session.run(loss, new Map([[labels, [0, 1, 3]]]));
+  for (const bad of [4, -1]) {
+    await expectMistake(
+      () => session.run(loss, new Map([[labels, [0, bad, 3]]])),
+      `InvalidArgumentError: Received a label value of ${bad} which is outside the valid range [0, 4). Label values: 0 ${bad} 3 for 'xent/xent' (op: 'SparseSoftmaxCrossEntropyWithLogits').`,
+    );
+  }
+  expect((await session.run(count)).item()).toBe(1);
+  // The check comes first, so that runs keep no copies of what they write.
+  const { steps, refusesLate } = session.plan(loss, new Map([[labels, [0, 1, 3]]])).parts;
+  expect(steps[0].kernel).toBe("checkIndices");
+  expect(refusesLate).toBe(false);
+});
+
 test("mistakes", async () => {
   const build = (body: () => unknown) => (): unknown => new tf.Graph().asDefault(body);
   const logits = (): tf.Tensor => tf.placeholder(tf.float32, [2, 3]);

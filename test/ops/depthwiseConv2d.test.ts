@@ -128,6 +128,7 @@ test("shapes", () => {
       ["[7,8,3];[3,3,3,2]", "The input must be of rank 4 but is of rank 3"],
       ["[1,7,8,3];[3,3,6]", "The filter must be of rank 4 but is of rank 3"],
       ["[1,7,8,3];[3,3,4,2]", "Dimensions must be equal, but are 3 and 4"],
+      ["?;[0,3,3,2]", "filter must not have zero elements (i.e. all dimensions must be non-zero)"],
     ],
     { attrs },
   );

@@ -99,7 +99,7 @@ test("int64", async () => {
   const session = await tf.Session.create({ graph });
   const run = await session.run(results, new Map([[x, a], [y, b]])); // prettier-ignore
   session.close();
-  expect(run.map(({ data }) => [...data])).toEqual([
+  expect(run.map(({ data }) => Array.from<number | bigint>(data))).toEqual([
     [9n, -5n, 5n, -9n, 2n ** 40n + 3n],
     [5n, -9n, 9n, -5n, 2n ** 40n - 3n],
     [14n, -14n, -14n, 14n, 3n * 2n ** 40n],
@@ -118,12 +118,18 @@ test("integer division by zero gives 0, and of the smallest number by −1 wraps
   const { results } = await evaluate((input) =>
     [tf.truncatediv, tf.floordiv, tf.truncatemod, tf.floormod].map((op) => op(input(a), input(b))),
   );
-  expect(results.map(({ data }) => [...data])).toEqual([
+  expect(results.map(({ data }) => Array.from<number | bigint>(data))).toEqual([
     [0, 0, -(2 ** 31)],
     [0, 0, -(2 ** 31)],
     [0, 0, 0],
     [0, 0, 0],
   ]);
+});
+
+test("div is RealDiv of floats and FloorDiv of integers", () => {
+  const types = [1.5, 3].map((x) => tf.div(tf.constant(x), 2).op.type);
+  expect(types).toEqual(["RealDiv", "FloorDiv"]);
+  expect(tf.mod(tf.constant(3), 2).op.type).toBe("FloorMod");
 });
 
 test("arithmetic of integer constants folds", () => {
@@ -172,7 +178,7 @@ test("gradients where the slope jumps", async () => {
     return [tf.maximum, tf.minimum].flatMap((op) => tf.gradients(op(x, y), [x, y]) as tf.Tensor[]);
   });
   // Of equal operands the first; beside NaN the second, as the comparison is false.
-  expect(results.map(({ data }) => [...data])).toEqual([
+  expect(results.map(({ data }) => Array.from<number | bigint>(data))).toEqual([
     [1, 0, 1, 0],
     [0, 1, 0, 1],
     [1, 1, 0, 0],

@@ -79,6 +79,58 @@ test("Glorot of no elements", () =>
     "InvalidArgumentError: An initializer that scales by fans cannot fill the shape [3,0].",
   ));
 
+/** Mean and standard deviation that an initializer gives its normal numbers, and their operation. */
+function normal(initializer: tf.Initializer, shape: number[]): [type: string, mean: number, stddev: number] {
+  const graph = new tf.Graph();
+  graph.asDefault(() => initializer(shape, tf.float32));
+  const op = graph.operations.find(({ type }) => type.endsWith("Normal"))!;
+  const scope = op.name.split("/")[0];
+  const [mean, stddev] = ["mean", "stddev"].map(
+    (name) => graph.getOperationByName(`${scope}/${name}`).tensor("value").data[0] as number,
+  );
+  return [op.type, mean, stddev];
+}
+
+/** The deviation of a normal distribution that is cut off at two deviations: √(1 − 4 φ(2) / (2 Φ(2) − 1)). */
+const cut = 0.8796256610342398;
+
+test.each<[string, tf.Initializer, string, number, number]>([
+  ["randomNormal", tf.randomNormalInitializer(1, 2), "RandomStandardNormal", 1, 2],
+  ["truncatedNormal", tf.truncatedNormalInitializer(0, 0.05), "TruncatedNormal", 0, 0.05],
+  // Fans of [3, 3, 4, 8]: 36 in, 72 out.
+  ["heNormal", tf.heNormalInitializer(), "TruncatedNormal", 0, Math.sqrt(2 / 36) / cut],
+  ["lecunNormal", tf.lecunNormalInitializer(), "TruncatedNormal", 0, Math.sqrt(1 / 36) / cut],
+  ["glorotNormal", tf.glorotNormalInitializer(), "TruncatedNormal", 0, Math.sqrt(2 / 108) / cut],
+  [
+    "fan_out, untruncated",
+    tf.varianceScalingInitializer({ scale: 3, mode: "fan_out", distribution: "untruncated_normal" }),
+    "RandomStandardNormal",
+    0,
+    Math.sqrt(3 / 72),
+  ],
+])("%s", (_, initializer, type, mean, stddev) => {
+  expect(normal(initializer, [3, 3, 4, 8])).toEqual([type, mean, Math.fround(stddev)]);
+});
+
+test.each<[string, tf.Initializer, number]>([
+  ["heUniform", tf.heUniformInitializer(), Math.sqrt(6 / 36)],
+  ["lecunUniform", tf.lecunUniformInitializer(), Math.sqrt(3 / 36)],
+])("%s", (_, initializer, limit) => {
+  expect(bounds(initializer, [3, 3, 4, 8])).toEqual([Math.fround(-limit), Math.fround(limit)]);
+});
+
+test.each<[tf.VarianceScalingOptions, string]>([
+  [{ scale: 0 }, "InvalidArgumentError: The scale of an initializer must be above 0, got 0."],
+  [
+    { mode: "fan" as "fan_in" },
+    "InvalidArgumentError: The mode of an initializer must be fan_in, fan_out or fan_avg, got fan.",
+  ],
+  [
+    { distribution: "cauchy" as "normal" },
+    "InvalidArgumentError: The distribution of an initializer must be truncated_normal, untruncated_normal or uniform, got cauchy.",
+  ],
+])("scaling by %j", (options, sentence) => expectMistake(() => tf.varianceScalingInitializer(options), sentence));
+
 test("the tutorial's kernel has TensorFlow's bits", async () => {
   const file = readFileSync(new URL("../golden/metagraph/tutorial/io.safetensors", import.meta.url));
   const golden = decodeSafetensors(file).tensors.get("init/conv_1/kernel")!;

@@ -1,8 +1,8 @@
 // Random numbers: TensorFlow's seeds and bits, and how generators advance.
 import { describe, expect, test } from "vitest";
-import { RandomUniform, RandomUniformInt } from "../../src/ops/random.ts";
+import { RandomStandardNormal, RandomUniform, RandomUniformInt, TruncatedNormal } from "../../src/ops/random.ts";
 import * as tf from "../../src/entry/node.ts";
-import { readGolden } from "../assembly/harness.ts";
+import { expectGolden, readGolden } from "../assembly/harness.ts";
 import { expectMistake, inferred, sizes } from "../helpers/ops.ts";
 
 function build<T>(seed: number | null, make: () => T): { graph: tf.Graph; made: T } {
@@ -26,7 +26,7 @@ async function draw(graph: tf.Graph, tensor: tf.Tensor, options: tf.SessionOptio
 }
 
 test("shapes", () => {
-  for (const definition of [RandomUniform, RandomUniformInt]) {
+  for (const definition of [RandomUniform, RandomUniformInt, RandomStandardNormal, TruncatedNormal]) {
     expect(inferred(definition, "[2];[];[]", { constants: { 0: [3, 4] } })).toBe("[3,4]");
     expect(inferred(definition, "[0];[];[]", { constants: { 0: [] } })).toBe("[]");
     expect(inferred(definition, "[2];[];[]")).toBe("?");
@@ -130,6 +130,40 @@ describe("TensorFlow's bits", () => {
   });
 });
 
+describe("normal numbers", () => {
+  test.each([
+    ["RandomStandardNormal_0", tf.randomNormal, 20191001, 0],
+    ["RandomStandardNormal_1", tf.randomNormal, 1, 2],
+    ["TruncatedNormal_1", tf.truncatedNormal, 1, 2],
+    ["TruncatedNormal_2", tf.truncatedNormal, 0, 5],
+  ] as const)("%s", async (id, make, graphSeed, seed) => {
+    const { attrs, tensors } = readGolden(`random/${id}`);
+    const { graph, made } = build(graphSeed, () => make(attrs.shape as number[], { seed }));
+    const runs = await draw(graph, made, {}, 3);
+    runs.forEach((run, i) => expectGolden(run as Float32Array, tensors[`run${i}`], `run ${i}`));
+  });
+
+  test.each([
+    ["random_normal", tf.randomNormal, "RandomStandardNormal"],
+    ["truncated_normal", tf.truncatedNormal, "TruncatedNormal"],
+  ] as const)("%s: nodes, mean and deviation", async (name, make, type) => {
+    const { graph, made } = build(3, () => [make([17]), make([17], { mean: 10, stddev: 0.5, seed: 0 })]);
+    const names = ["shape", "mean", "stddev", type, "mul"].map((node) => `${name}/${node}`);
+    expect(graph.operations.slice(0, 6).map((op) => op.name)).toEqual([...names, name]);
+    const session = await tf.Session.create({ graph });
+    const [plain, scaled] = await session.run(made);
+    expect(scaled.data).toEqual((plain.data as Float32Array).map((value) => Math.fround(value * 0.5) + 10));
+  });
+});
+
+test("int64 uses two words a number", async () => {
+  const { graph, made } = build(5, () => tf.randomUniform([40], { minval: -5, maxval: 2 ** 52, dtype: tf.int64 }));
+  const [first, second] = (await draw(graph, made, {}, 2)) as BigInt64Array[];
+  expect(first).not.toEqual(second);
+  for (const value of first) expect(value >= -5n && value < 2n ** 52n).toBe(true);
+  expect(first.some((value) => value > 2n ** 48n)).toBe(true);
+});
+
 describe("generators", () => {
   test("differ between operations and go on between runs; another session begins again", async () => {
     const { graph, made } = build(1, () => [tf.randomUniform([4]), tf.randomUniform([4])]);
@@ -202,6 +236,14 @@ describe("mistakes", () => {
       "int32 without an end",
       () => tf.randomUniform([2], { dtype: tf.int32 }),
       "InvalidArgumentError: randomUniform of int32 needs maxval.",
+    ],
+    [
+      "a dtype without normal numbers",
+      () => {
+        const { graph, made } = build(1, () => tf.randomNormal([2], { dtype: tf.float64 }));
+        return draw(graph, made);
+      },
+      "UnimplementedError: 'random_normal/RandomStandardNormal' (op: 'RandomStandardNormal') is not supported for float64; supported: float32.",
     ],
     [
       "an empty range",

@@ -189,8 +189,8 @@ describe("mistakes", () => {
     [
       "a dtype without a kernel",
       async () =>
-        (await tf.Session.create({ graph })).run(graph.asDefault(() => tf.reduceSum([1, 2], 0, { name: "whole" }))),
-      "UnimplementedError: 'whole' (op: 'Sum') is not supported for int32; supported: float32.",
+        (await tf.Session.create({ graph })).run(graph.asDefault(() => tf.reduceMean([1, 2], 0, { name: "whole" }))),
+      "UnimplementedError: 'whole' (op: 'Mean') is not supported for int32; supported: float32.",
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
 });

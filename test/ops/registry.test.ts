@@ -11,9 +11,15 @@ const files = readdirSync(folder).filter((file) => file.endsWith(".ts"));
 
 /** Files without a test of their own, and why. */
 const infrastructure: Readonly<Record<string, string>> = {
+  "attached.ts": "which definition an operation was made with; every op's test goes through it",
   "build.ts": "what builders share; every op's test goes through it",
   "definition.ts": "types only",
+  "extremaGradient.ts": "gradients of extrema.ts, tested there",
+  "folding.ts": "arithmetic of folds; the tests of the operations that fold go through it",
+  "reduceGradient.ts": "gradients of reduce.ts and extrema.ts, tested there",
+  "reduction.ts": "what reduce.ts and extrema.ts share, tested there",
   "refused.ts": "a table of sentences, tested here",
+  "strided.ts": "copies that concat.ts, pad.ts, slice.ts, tile.ts and transpose.ts are made of, tested there",
 };
 
 /** Exports of the module that no operation calls, and who does. */
@@ -53,7 +59,7 @@ test.each(refusedOps.map((definition) => [definition.type, definition] as const)
 /** Names of kernels in a file: in calls and queries, and in the types of what is handed to those. */
 function kernelsOf(file: string): string[] {
   const source = readFileSync(new URL(file, folder), "utf8");
-  const direct = [...source.matchAll(/\bk\.(?:call|query)\(\s*"(\w+)"/g)].map((match) => match[1]);
+  const direct = [...source.matchAll(/\bk\.(?:call|query|check)\(\s*"(\w+)"/g)].map((match) => match[1]);
   const unions = [
     ...source.matchAll(/[Kk]ernels?\b[^=;{()]*?[:=]\s*(?:Readonly<Record<string,)?((?:\s*\|?\s*"\w+")+)/g),
   ];

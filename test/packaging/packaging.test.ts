@@ -44,11 +44,13 @@ function expectTutorial(answers: Record<string, Answer>, ...hosts: string[]): vo
 describe("the tarball", () => {
   const read = (path: string): string => readFileSync(join(project.folder, "node_modules", path), "utf8");
 
-  it("brings its four dependencies and no Node", () => {
+  it("brings its five dependencies and no Node", () => {
     const installed = globSync(["node_modules/*", "node_modules/@*/*"], { cwd: project.folder });
     expect(installed.map((path) => path.replaceAll("\\", "/").slice("node_modules/".length)).sort()).toEqual([
       "@bufbuild",
       "@bufbuild/protobuf",
+      "@valibot",
+      "@valibot/to-json-schema",
       "comlink",
       "hono",
       "trainlet",

@@ -118,7 +118,7 @@ describe("what stops gradients", () => {
       },
     });
     expect(() => tf.gradients(graph.getTensorByName("y:0"), [graph.getTensorByName("x:0")])).toThrow(
-      "No gradient passes 'f': its type 'Betainc' is not supported.",
+      "No gradient is defined for operation 'f' (op type: Betainc): 'Betainc' is not supported; FEATURES.md lists what is.",
     );
   });
 

@@ -141,7 +141,7 @@ describe("weights and reductions", () => {
       ];
     });
     want.forEach(([reduction, value], i) => expect(results[i].item(), reduction).toBeCloseTo(value, 5));
-    expect(Array.from(results[4].data)).toEqual(products);
+    expect(Array.from(results[4].data as Float32Array)).toEqual(products);
   });
 
   test("shapes that only a run knows", async () => {

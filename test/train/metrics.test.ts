@@ -51,6 +51,20 @@ test("weights count as many times; a second metric has its own scope", async () 
   expect(results.map((result) => result.item())).toEqual([4.75, 1.5]);
 });
 
+test("top-k accuracy", async () => {
+  const graph = new tf.Graph();
+  const { metrics, init } = graph.asDefault(() => {
+    const predictions = tf.constant([[0.1, 0.5, 0.4], [0.6, 0.3, 0.1], [0.2, 0.3, 0.5]], { dtype: tf.float32 }); // prettier-ignore
+    const labels = tf.constant([2, 0, 0], { dtype: tf.int32 });
+    const metrics = [1, 2, 3].map((k) => tf.metrics.topKAccuracy(labels, predictions, k));
+    return { metrics, init: tf.localVariablesInitializer() };
+  });
+  const session = await tf.Session.create({ graph });
+  await session.run(init);
+  const results = await session.run(metrics.map(({ updateOp }) => updateOp));
+  expect(results.map((result) => Number(result.item()))).toEqual([1, 2, 3].map((hits) => Math.fround(hits / 3)));
+});
+
 test("a last dimension of one too many is dropped; other shapes must agree", () => {
   new tf.Graph().asDefault(() => {
     tf.metrics.accuracy(tf.placeholder(tf.int32, [null, 1]), tf.placeholder(tf.float32, [null]));

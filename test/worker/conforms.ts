@@ -7,8 +7,14 @@ const ajv = new Ajv2020({ strict: false });
 ajv.addSchema({ $id: "openapi", components: document.components });
 const validators = new Map<string, ValidateFunction>();
 
-/** What is wrong with an answer; null if it is as the document says. 405 and OPTIONS are no operation's. */
-export async function mismatch(request: Request, response: Response): Promise<string | null> {
+/** Throws unless the answer is as the document says. */
+export async function checkAnswer(request: Request, response: Response): Promise<void> {
+  const wrong = await mismatch(request, response);
+  if (wrong !== null) throw new Error(`Not as the OpenAPI document says: ${wrong}`);
+}
+
+/** What is wrong with an answer. 405 and OPTIONS are no operation's. */
+async function mismatch(request: Request, response: Response): Promise<string | null> {
   const path = new URL(request.url).pathname;
   const method = request.method === "HEAD" ? "get" : request.method.toLowerCase();
   const [template, methods] = Object.entries(document.paths).find(([each]) => matches(each, path)) ?? [];

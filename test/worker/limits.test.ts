@@ -5,7 +5,7 @@ import * as tf from "../../src/index.ts";
 import { createApp } from "../../worker/http/app.ts";
 import { maxGraphBytes, maxJsonBytes, maxNames, maxTensorBytes } from "../../worker/http/limits.ts";
 import { LocalHost } from "../../worker/localHost.ts";
-import { mismatch } from "./conforms.ts";
+import { checkAnswer } from "./conforms.ts";
 
 const app = createApp(new LocalHost());
 const json = "application/json";
@@ -27,7 +27,7 @@ async function send(path: string, body: BodyInit, type = json, accept = json): P
   const init = { method: "POST", body, headers: { "content-type": type, accept } };
   const request = new Request(`http://localhost${path}`, init);
   const response = await app.fetch(request);
-  expect(await mismatch(request, response)).toBeNull();
+  await checkAnswer(request, response);
   const { detail } = (await response.json()) as { detail?: string };
   return [response.status, detail ?? ""];
 }
@@ -43,7 +43,7 @@ beforeAll(async () => {
   };
   const response = await app.fetch(new Request("http://localhost/v1/sessions", init));
   session = response.headers.get("location")!;
-  expect(await run({ fetches: ["init"] })).toEqual([200, ""]);
+  await run({ fetches: ["init"] });
 });
 
 describe("413: bytes", () => {

@@ -1,5 +1,5 @@
 /** From a request to a plan: reach, shapes, order, kernel calls, places. */
-import { InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
+import { FailedPreconditionError, InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors.ts";
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
 import { isVariable } from "../../graph/variableOps.ts";
@@ -135,6 +135,7 @@ class Compiler {
       reads,
       writes,
       generators: this.#generators,
+      refusesLate: this.#refusesLate(),
       counters,
       operations: reach.operations,
       blocks: this.#buffers.blocks,
@@ -145,6 +146,13 @@ class Compiler {
 
   #constant(tensor: Tensor): TensorValue | undefined {
     return this.#request.reach.constants.valueOf(tensor);
+  }
+
+  #refusesLate(): boolean {
+    const changes = (op: Operation): boolean =>
+      this.#request.definitionOf(op).updates !== undefined || this.#generators.includes(op);
+    const first = this.#steps.findIndex((step) => step.operations.some(changes));
+    return first >= 0 && this.#steps.some((step, i) => step.check && i > first);
   }
 
   // Steps
@@ -239,7 +247,25 @@ class Compiler {
     args: readonly (Buffer | number)[],
     guards: readonly StepGuard[],
   ): void {
+    this.#requireKernel(kernel, operations[0]);
     this.#steps.push({ kernel, operations, args, guards, frees: [] });
+  }
+
+  /** The session may have been given kernels for inference only. */
+  #requireKernel(kernel: KernelName, op: Operation): void {
+    if (this.#request.kernels[kernel]) return;
+    throw new FailedPreconditionError(
+      `'${op.name}' (op: '${op.type}') needs the kernel '${kernel}', which the session's kernels do not have. Create the session with trainlet/kernels.wasm, the default.`,
+    );
+  }
+
+  /** A check stands right behind the last step that touches what it looks at, and behind earlier checks: where it can,
+   * before variables change, so that a run which it refuses needs no copies of them. */
+  #callEarly(step: Step & Required<Pick<Step, "check">>): void {
+    const seen = new Set([...step.args, ...step.check.reads, ...step.guards.map((guard) => guard.predicate)]);
+    const touches = (arg: Buffer | number): boolean => typeof arg === "object" && seen.has(arg);
+    const last = this.#steps.findLastIndex(({ args, check }) => check || args.some(touches));
+    this.#steps.splice(last + 1, 0, step);
   }
 
   #emit(node: PlanNode): void {
@@ -334,11 +360,21 @@ class Compiler {
       },
       attributes: (words) => this.#buffers.attributes(words),
       query: (kernel, ...args) => {
+        this.#requireKernel(kernel, op);
         const bytes = (kernels[kernel] as (...sizes: number[]) => number)(...args);
         if (bytes < 0)
           throw new ResourceExhaustedError(`'${op.name}' (op: '${op.type}') needs more scratch memory than 2 GiB.`);
         return bytes;
       },
+      check: (kernel, error, reads, ...args) =>
+        this.#callEarly({
+          kernel,
+          operations: node.operations,
+          args: args as (Buffer | number)[],
+          guards,
+          check: { error, reads: reads as Buffer[] },
+          frees: [],
+        }),
       call: (kernel, ...args) => this.#call(kernel, node.operations, args as (Buffer | number)[], guards),
     };
   }
@@ -391,6 +427,7 @@ class Compiler {
     this.#steps.forEach((step, i) => {
       for (const arg of step.args) if (typeof arg === "object") use(arg, i);
       for (const guard of step.guards) use(guard.predicate, i);
+      for (const buffer of step.check?.reads ?? []) use(buffer, i);
     });
     for (const buffer of atEnd) if (buffer) use(buffer, this.#steps.length);
     this.#steps.forEach((step, i) => {

@@ -1,10 +1,10 @@
 /** Running a plan: feeds in, kernels called, fetches out. A run allocates nothing but what is fetched. */
-import type { TypedArray } from "../../graph/dtype.ts";
+import type { DType, TypedArray } from "../../graph/dtype.ts";
 import type { Operation } from "../../graph/operation.ts";
 import { Tensor } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
 import { FetchedTensor } from "../../graph/tensorValue.ts";
-import type { KernelExports } from "../../ops/definition.ts";
+import type { BufferRef, CheckError, KernelExports } from "../../ops/definition.ts";
 import { writeFeed, type Feed } from "../feeds.ts";
 import type { Heap } from "../heap.ts";
 import type { Buffer, FetchSource, Plan, StepGuard } from "./plan.ts";
@@ -15,6 +15,7 @@ interface BoundStep {
   readonly kernel: Kernel;
   readonly args: number[];
   readonly guards: readonly StepGuard[];
+  readonly check: CheckError | undefined;
   readonly frees: readonly Buffer[];
 }
 
@@ -41,6 +42,7 @@ export class Executor {
       kernel: this.#kernels[step.kernel] as Kernel,
       args: step.args.map((arg) => (typeof arg === "number" ? arg : this.#addressOf(arg))),
       guards: step.guards,
+      check: step.check?.error,
       frees: step.frees,
     }));
   }
@@ -50,7 +52,8 @@ export class Executor {
     feeds.forEach((feed, i) => writeFeed(this.#heap, feed, this.#addressOf(this.#plan.parts.feeds[i].buffer)));
     for (const step of this.#steps) {
       if (step.guards.length > 0 && !this.#holds(step.guards)) continue;
-      step.kernel(...step.args);
+      const code = step.kernel(...step.args);
+      if (step.check && code !== 0) throw step.check(code as number, this.#read);
       if (this.#poison) for (const buffer of step.frees) this.#fill(this.#addressOf(buffer), buffer.bytes);
     }
   }
@@ -104,6 +107,11 @@ export class Executor {
       .filter(({ decay, guards }) => this.#holds(guards) && this.#heap.views.float32[this.#addressOf(decay) / 4] !== 0)
       .map(({ update }) => update);
   }
+
+  readonly #read = (ref: BufferRef, dtype: DType): TypedArray => {
+    const buffer = ref as Buffer;
+    return this.#heap.read(dtype, this.#addressOf(buffer), buffer.bytes / dtype.size);
+  };
 
   #addressOf(buffer: Buffer): number {
     return buffer.storage === "arena" ? this.#arena + buffer.offset : buffer.offset;

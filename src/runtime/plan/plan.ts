@@ -1,7 +1,7 @@
 /** A compiled run: steps with addresses, and the memory map. Running it calls kernels and nothing else. */
 import type { DType } from "../../graph/dtype.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
-import type { KernelName } from "../../ops/definition.ts";
+import type { CheckError, KernelName } from "../../ops/definition.ts";
 import { formatBytes } from "../heap.ts";
 import type { Placeable } from "./place.ts";
 
@@ -29,6 +29,8 @@ export interface Step {
   readonly operations: readonly Operation[];
   readonly args: readonly (Buffer | number)[];
   readonly guards: readonly StepGuard[];
+  /** For a kernel that may refuse the run. */
+  readonly check?: { readonly error: CheckError; readonly reads: readonly Buffer[] };
   /** Buffers whose last use this step is: a test mode poisons them. */
   frees: readonly Buffer[];
 }
@@ -69,6 +71,8 @@ export interface PlanParts {
   /** What gives a variable a value. */
   readonly writes: readonly VariableWrite[];
   readonly generators: readonly Operation[];
+  /** True if a step may refuse the run after another has changed variables or generators. */
+  readonly refusesLate: boolean;
   readonly counters: readonly UpdateCounter[];
   readonly operations: readonly Operation[];
   /** Blocks of the heap that belong to this plan: constants and attribute blocks. */

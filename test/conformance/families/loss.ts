@@ -7,7 +7,7 @@ import { gradientsOf } from "./gradients.ts";
 type Loss = (
   labels: tf.Tensor,
   predictions: tf.Tensor,
-  options: { weights?: tf.Tensor; labelSmoothing?: number; delta?: number },
+  options: { weights?: tf.Tensor; labelSmoothing?: number; delta?: number; reduction?: tf.losses.Reduction },
 ) => tf.Tensor;
 
 const losses: { readonly [op: string]: Loss | undefined } = {
@@ -41,5 +41,12 @@ function built(build: Loss, { attrs, inputs }: GoldenCase, input: Inputs): tf.Te
     weights: inputs.has("weights") ? input("weights") : undefined,
     labelSmoothing: optional("label_smoothing"),
     delta: optional("delta"),
+    reduction: reductionOf(attrs),
   });
+}
+
+/** A name of tf.losses.Reduction in the attribute, perhaps with an explanation; undefined for the default. */
+function reductionOf(attrs: GoldenCase["attrs"]): tf.losses.Reduction | undefined {
+  const [name] = attrs.has("reduction") ? (/^[A-Z_]+/.exec(attrs.string("reduction")) ?? [""]) : [""];
+  return name in tf.losses.Reduction ? tf.losses.Reduction[name as keyof typeof tf.losses.Reduction] : undefined;
 }
