@@ -88,13 +88,7 @@ export {
   applyRmsProp,
 } from "./optimizer";
 export { averagePool, averagePoolGrad, maxPool, maxPoolGrad } from "./pool";
-export {
-  randomStandardNormal,
-  randomUniform,
-  randomUniformInt32,
-  randomUniformInt64,
-  truncatedNormal,
-} from "./random";
+export { randomStandardNormal, randomUniform, randomUniformInt32, randomUniformInt64, truncatedNormal } from "./random";
 export { mean, reduceScratchBytes, sum } from "./reduce";
 export {
   elu,
@@ -135,20 +129,8 @@ export {
   truncateModInt32,
   truncateModInt64,
 } from "./scalarBinary";
-export {
-  logSoftmax,
-  softmax,
-} from "./softmax";
-export {
-  cos,
-  erf,
-  exp,
-  expm1,
-  log,
-  log1p,
-  sin,
-  tan,
-} from "./unary";
+export { logSoftmax, softmax } from "./softmax";
+export { cos, erf, exp, expm1, log, log1p, sin, tan } from "./unary";
 
 /** First byte that the host may use: the end of the module's own constants, rounded up to 16. */
 export function heapBase(): usize {

@@ -33,7 +33,7 @@ async function hostile(): Promise<boolean> {
   console.log(`Mutated requests with seed ${seed}`);
   const server = await startServer(0, { logLevel: "none" });
   try {
-    const { sent, followUps, findings, pastParsing, table, layers, memory, witnessed } = await runCampaign({
+    const { sent, followUps, crashed, findings, pastParsing, table, layers, memory, witnessed } = await runCampaign({
       port: server.port,
       count: Number(options.count),
       seed,
@@ -49,8 +49,9 @@ async function hostile(): Promise<boolean> {
       console.log(`workerd: ${first} MiB before, ${last} MiB after, ${peak} MiB at most`);
     }
     report(findings);
+    if (crashed) console.error("workerd has crashed, and was started again.");
     if (pastParsing < 0.2 && only === undefined) console.error("Fewer than 20 % of the requests got past parsing.");
-    return findings.length === 0 && (pastParsing >= 0.2 || only !== undefined);
+    return findings.length === 0 && !crashed && (pastParsing >= 0.2 || only !== undefined);
   } finally {
     await server.dispose();
   }
@@ -68,7 +69,10 @@ function report(findings: readonly Finding[]): void {
       `What broke:\n\n\`\`\`\n${sent(shown.request)}\n\n→ ${shown.answer}\n\`\`\``,
     ].join("\n\n"),
   );
-  writeFileSync(file, `# Hostile requests, seed ${seed}: ${findings.length} kinds of findings\n\n${sections.join("\n\n")}\n`);
+  writeFileSync(
+    file,
+    `# Hostile requests, seed ${seed}: ${findings.length} kinds of findings\n\n${sections.join("\n\n")}\n`,
+  );
   for (const { what, times, first } of findings) console.error(`FOUND ${times} times, first in case ${first}: ${what}`);
   console.log(findings.length === 0 ? "nothing found" : `written to build/hostile-findings.md`);
 }

@@ -17,6 +17,8 @@ const quiet = {
   WRANGLER_HIDE_BANNER: "true",
   WRANGLER_LOG: "error",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  // No trace of every request is kept: that takes longer than most requests.
+  X_LOCAL_OBSERVABILITY: "false",
 };
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -5,22 +5,20 @@ import { Operation, Tensor } from "../graph/operation.ts";
 import { Variable } from "../graph/variable.ts";
 import { CondContext } from "../ops/controlFlow.ts";
 import { attrToMessage } from "./attrs.ts";
-import {
-  encodeCondContextDef,
-  encodeVariableDef,
-  type CollectionDefInit,
-  type MetaGraphDefInit,
-  type NodeDefInit,
-} from "./metaGraphDef.ts";
+import type { CollectionDefInit, MetaGraphDefInit, NodeDefInit } from "./metaGraphDef.ts";
+import type * as messages from "./metaGraphDef.ts";
 
 /** Lowest producer version whose semantics the nodes have: defaults and gradients of TensorFlow 1.15. */
 const graphVersion = 134;
 
-export function exportGraph(graph: Graph): MetaGraphDefInit {
+/** The messages' encoders: the module of the protobuf library, which is loaded on first use. */
+type Formats = typeof messages;
+
+export function exportGraph(graph: Graph, formats: Formats): MetaGraphDefInit {
   const imported = graph.imported.get("metaGraph") as MetaGraphDefInit | undefined;
   const importedGraph = graph.imported.get("graphDef") as MetaGraphDefInit["graphDef"];
   const collections = graph.collectionNames.flatMap((name) => {
-    const collection = collectionDef(graph.getCollection(name));
+    const collection = collectionDef(graph.getCollection(name), formats);
     return collection ? [[name, collection] as const] : [];
   });
   return {
@@ -46,13 +44,13 @@ function nodeDef(op: Operation): NodeDefInit {
 }
 
 /** A collection by the kind of its items; undefined where TensorFlow too would leave it out. */
-function collectionDef(items: readonly unknown[]): CollectionDefInit | undefined {
+function collectionDef(items: readonly unknown[], formats: Formats): CollectionDefInit | undefined {
   if (items.every((item) => item instanceof Operation || item instanceof Tensor || typeof item === "string")) {
     return {
       kind: { case: "nodeList", value: { value: items.map((item) => (typeof item === "string" ? item : item.name)) } },
     };
   }
-  const bytes = items.map(bytesOf);
+  const bytes = items.map((item) => bytesOf(item, formats));
   if (bytes.every((item) => item !== undefined)) return { kind: { case: "bytesList", value: { value: bytes } } };
   if (items.every((item) => typeof item === "bigint"))
     return { kind: { case: "int64List", value: { value: [...items] } } };
@@ -61,10 +59,10 @@ function collectionDef(items: readonly unknown[]): CollectionDefInit | undefined
   return undefined;
 }
 
-function bytesOf(item: unknown): Uint8Array | undefined {
+function bytesOf(item: unknown, formats: Formats): Uint8Array | undefined {
   if (item instanceof Uint8Array) return item;
   if (item instanceof Variable) {
-    return encodeVariableDef({
+    return formats.encodeVariableDef({
       variableName: item.name,
       initializerName: item.initializer.name,
       snapshotName: item.value().name,
@@ -74,7 +72,7 @@ function bytesOf(item: unknown): Uint8Array | undefined {
     });
   }
   if (item instanceof CondContext) {
-    return encodeCondContextDef({
+    return formats.encodeCondContextDef({
       contextName: item.name,
       predName: item.predicate.name,
       pivotName: item.pivot.name,

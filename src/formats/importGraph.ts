@@ -12,14 +12,8 @@ import type { NodeView } from "../ops/definition.ts";
 import { attach } from "../ops/attached.ts";
 import { definitionFor } from "../ops/registry.ts";
 import { attrFromMessage } from "./attrs.ts";
-import {
-  decodeVariableDef,
-  type CollectionDef,
-  type MetaGraphDef,
-  type NodeDef,
-  type OpDef,
-  type VariableDef,
-} from "./metaGraphDef.ts";
+import type { CollectionDef, MetaGraphDef, NodeDef, OpDef, VariableDef } from "./metaGraphDef.ts";
+import type * as messages from "./metaGraphDef.ts";
 
 interface InputRef {
   readonly name: string;
@@ -37,8 +31,11 @@ interface PendingNode {
   outputs: readonly OutputSpec[];
 }
 
+/** The messages' decoders: the module of the protobuf library, which is loaded on first use. */
+type Formats = typeof messages;
+
 /** Adds all nodes and collections to `graph`. */
-export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
+export function importGraph(metaGraph: MetaGraphDef, graph: Graph, formats: Formats): void {
   const nodes = metaGraph.graphDef?.node ?? [];
   const pending = new Map<string, PendingNode>();
   for (const node of nodes) {
@@ -81,7 +78,7 @@ export function importGraph(metaGraph: MetaGraphDef, graph: Graph): void {
     }
     for (const name of controls) op.addControlInput(graph.getOperationByName(name));
   }
-  importCollections(metaGraph, graph);
+  importCollections(metaGraph, graph, formats);
   const { graphDef: _graph, collectionDef: _collections, ...rest } = metaGraph;
   graph.imported.set("metaGraph", rest);
   graph.imported.set("graphDef", { ...metaGraph.graphDef, node: [] });
@@ -226,21 +223,21 @@ function dtypesByOpDef(
   return Array.from({ length: count }, (_, i) => fromDef[i] ?? unknownType);
 }
 
-function importCollections(metaGraph: MetaGraphDef, graph: Graph): void {
+function importCollections(metaGraph: MetaGraphDef, graph: Graph, formats: Formats): void {
   for (const [name, collection] of Object.entries(metaGraph.collectionDef)) {
-    for (const item of collectionItems(collection, graph)) graph.addToCollection(name, item);
+    for (const item of collectionItems(collection, graph, formats)) graph.addToCollection(name, item);
   }
 }
 
 /** Operations and tensors for names, variables for VariableDefs, otherwise what the file holds. */
-function collectionItems({ kind }: CollectionDef, graph: Graph): unknown[] {
+function collectionItems({ kind }: CollectionDef, graph: Graph, formats: Formats): unknown[] {
   switch (kind.case) {
     case "nodeList":
       return kind.value.value.map(
         (name) => (name.includes(":") ? tensorNamed(graph, name) : graph.findOperation(name)) ?? name,
       );
     case "bytesList":
-      return kind.value.value.map((bytes) => variableFrom(bytes, graph) ?? bytes);
+      return kind.value.value.map((bytes) => variableFrom(bytes, graph, formats) ?? bytes);
     case "int64List":
     case "floatList":
       return [...kind.value.value];
@@ -257,10 +254,10 @@ function tensorNamed(graph: Graph, name: string): unknown {
 const variables = new WeakMap<Operation, Variable>();
 
 /** The variable that a VariableDef describes, the same object in every collection; undefined if it is something else. */
-function variableFrom(bytes: Uint8Array, graph: Graph): Variable | undefined {
+function variableFrom(bytes: Uint8Array, graph: Graph, formats: Formats): Variable | undefined {
   let def: VariableDef;
   try {
-    def = decodeVariableDef(bytes);
+    def = formats.decodeVariableDef(bytes);
   } catch {
     return undefined;
   }

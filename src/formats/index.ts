@@ -1,5 +1,7 @@
 /** Graphs in and out as TensorFlow's MetaGraphDef. The protobuf library behind it is loaded on first use. */
 import { getDefaultGraph, Graph } from "../graph/graph.ts";
+import { exportGraph } from "./exportGraph.ts";
+import { importGraph } from "./importGraph.ts";
 import type { MetaGraphDef } from "./metaGraphDef.ts";
 
 export interface ImportOptions {
@@ -16,7 +18,7 @@ export async function importMetaGraph(
   source: Uint8Array | string | object,
   options: ImportOptions = {},
 ): Promise<Graph> {
-  const [{ importGraph }, formats] = await Promise.all([import("./importGraph.ts"), import("./metaGraphDef.ts")]);
+  const formats = await import("./metaGraphDef.ts");
   let message: MetaGraphDef;
   if (source instanceof Uint8Array) {
     message = formats.decodeMetaGraphDef(source, { partial: options.partial });
@@ -25,24 +27,18 @@ export async function importMetaGraph(
     if (!options.partial) formats.checkComplete(message);
   }
   const graph = options.graph ?? new Graph();
-  importGraph(message, graph);
+  importGraph(message, graph, formats);
   return graph;
 }
 
 /** The graph (default: the default graph) as the bytes of a .meta file. */
 export async function exportMetaGraph(graph: Graph = getDefaultGraph()): Promise<Uint8Array> {
-  const [{ exportGraph }, { encodeMetaGraphDef }] = await Promise.all([
-    import("./exportGraph.ts"),
-    import("./metaGraphDef.ts"),
-  ]);
-  return encodeMetaGraphDef(exportGraph(graph));
+  const formats = await import("./metaGraphDef.ts");
+  return formats.encodeMetaGraphDef(exportGraph(graph, formats));
 }
 
 /** The graph as proto3 JSON, as TensorFlow prints it. */
 export async function exportMetaGraphJson(graph: Graph = getDefaultGraph()): Promise<{ [key: string]: unknown }> {
-  const [{ exportGraph }, { metaGraphDefToJson }] = await Promise.all([
-    import("./exportGraph.ts"),
-    import("./metaGraphDef.ts"),
-  ]);
-  return metaGraphDefToJson(exportGraph(graph));
+  const formats = await import("./metaGraphDef.ts");
+  return formats.metaGraphDefToJson(exportGraph(graph, formats));
 }

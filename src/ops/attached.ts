@@ -20,7 +20,13 @@ function unknownOp(type: string): OpDefinition {
   let definition = unknown.get(type);
   if (!definition) {
     const why = `'${type}' is not supported; FEATURES.md lists what is`;
-    definition = { type, outputs: () => [], shape: () => [], plan: { kind: "refused", why }, gradient: noGradient(why) };
+    definition = {
+      type,
+      outputs: () => [],
+      shape: () => [],
+      plan: { kind: "refused", why },
+      gradient: noGradient(why),
+    };
     unknown.set(type, definition);
   }
   return definition;

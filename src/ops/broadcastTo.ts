@@ -56,5 +56,7 @@ export function broadcastTo(input: TensorLike, shape: readonly number[] | Tensor
 
 /** Sizes as an int32 vector. */
 export function vector(values: readonly number[] | Tensor, name: string): Tensor {
-  return values instanceof Tensor ? values : constant(values as number[], { dtype: int32, shape: [values.length], name });
+  return values instanceof Tensor
+    ? values
+    : constant(values as number[], { dtype: int32, shape: [values.length], name });
 }

@@ -34,7 +34,8 @@ export function productGradient(op: Operation, dy: Tensor): Tensor {
   const grad = broadcastTo(reshape(dy, keptShape(op)), shapeOf(x));
   const value = constantValue(axes);
   const { shape } = x;
-  if (shape === null || !value) return divide(multiply(grad, broadcastTo(reshape(op.outputs[0], keptShape(op)), shapeOf(x))), x);
+  if (shape === null || !value)
+    return divide(multiply(grad, broadcastTo(reshape(op.outputs[0], keptShape(op)), shapeOf(x))), x);
   const reduced = toNumbers(value).map((axis) => (axis < 0 ? axis + shape.length : axis));
   const others = shape.map((_, i) => i).filter((i) => !reduced.includes(i));
   const order = convertToTensor([...reduced, ...others], { dtype: int32, name: "order" });
@@ -49,4 +50,3 @@ export function productGradient(op: Operation, dy: Tensor): Tensor {
   const product = reshape(multiply(before, behind), permutedShape);
   return multiply(grad, transpose(product, invertPermutation(order)));
 }
-

@@ -111,7 +111,12 @@ export interface ReduceOptions {
 }
 
 /** Builds a reduction; the axes become a Const. */
-export function reduceOp(definition: OpDefinition, input: TensorLike, axis: ReduceAxis, options: ReduceOptions): Tensor {
+export function reduceOp(
+  definition: OpDefinition,
+  input: TensorLike,
+  axis: ReduceAxis,
+  options: ReduceOptions,
+): Tensor {
   const name = options.name ?? definition.type;
   const x = convertToTensor(input);
   if (axis === null && x.shape === null) {

@@ -15,6 +15,7 @@ import { Tensor, type Operation } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
 import { isVariable, variableType } from "../graph/variableOps.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { parseFeeds, parseValue, writeFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
@@ -229,7 +230,6 @@ export class Session {
 
   /** Everything a later session of the same graph needs to go on with the same bits, as a safetensors file. */
   async checkpoint(): Promise<Uint8Array> {
-    const { encodeCheckpoint } = await import("./checkpoint.ts");
     return encodeCheckpoint(this.variables(), this.#counters());
   }
 
@@ -237,7 +237,6 @@ export class Session {
    * changes nothing. */
   async restore(bytes: Uint8Array): Promise<void> {
     this.#checkOpen();
-    const { decodeCheckpoint } = await import("./checkpoint.ts");
     const variables = this.graph.operations.filter(isVariable);
     const changes = decodeCheckpoint(
       bytes,
@@ -294,9 +293,10 @@ export class Session {
   #execute({ plan, executor }: CachedPlan, feeds: readonly Feed[]): void {
     const { parts } = plan;
     // Only a fetch from a branch that the run itself chooses, and a check of values, can fail now, after variables were written.
-    const shadow = parts.refusesLate || parts.fetches.some((source) => source.guards.length > 0)
-      ? this.#copyState(parts.writes.map(({ variable }) => variable))
-      : null;
+    const shadow =
+      parts.refusesLate || parts.fetches.some((source) => source.guards.length > 0)
+        ? this.#copyState(parts.writes.map(({ variable }) => variable))
+        : null;
     try {
       executor.run(feeds);
     } catch (error) {

@@ -69,15 +69,21 @@ describe.each(scripts)("examples/$script", ({ script, command, missing }) => {
     ]) {
       const { rtol, atol } = toleranceOf(manifest.tolerance[name]);
       const want = Number(tensors.get(name)!.data[0]);
-      expect(Math.abs(Number(got) - want), `${name}[0] ${got}, want ${want}`).toBeLessThan(atol + rtol * Math.abs(want));
+      expect(Math.abs(Number(got) - want), `${name}[0] ${got}, want ${want}`).toBeLessThan(
+        atol + rtol * Math.abs(want),
+      );
     }
   });
 
-  test.skipIf(missing.length > 0)(`what is no graph: the service's sentence, and a failure${title}`, { timeout }, async () => {
-    const { code, stderr } = await refusal(run(command, script, [server.url, path("examples/photo.png")]));
-    expect(code).toBeGreaterThan(0);
-    expect(stderr).toContain("This is no MetaGraphDef, but a PNG image.");
-  });
+  test.skipIf(missing.length > 0)(
+    `what is no graph: the service's sentence, and a failure${title}`,
+    { timeout },
+    async () => {
+      const { code, stderr } = await refusal(run(command, script, [server.url, path("examples/photo.png")]));
+      expect(code).toBeGreaterThan(0);
+      expect(stderr).toContain("This is no MetaGraphDef, but a PNG image.");
+    },
+  );
 
   test.skipIf(missing.length > 0)(`TRAINLET_TOKEN travels as a bearer token${title}`, { timeout }, async () => {
     const { createServer } = await import("node:http");
@@ -100,7 +106,9 @@ describe.each(scripts)("examples/$script", ({ script, command, missing }) => {
 
 test("the scripts' graph and photograph are TensorFlow's", async () => {
   const { readFile } = await import("node:fs/promises");
-  expect(Buffer.compare(await readFile(path("examples/tutorial.meta")), await readGolden("metagraph/tutorial/graph.meta"))).toBe(0);
+  expect(
+    Buffer.compare(await readFile(path("examples/tutorial.meta")), await readGolden("metagraph/tutorial/graph.meta")),
+  ).toBe(0);
   const { tensors } = decodeSafetensors(Uint8Array.from(await readFile(path("examples/photo.safetensors"))));
   const { tensors: golden } = decodeSafetensors(await readGolden("metagraph/tutorial/io.safetensors"));
   expect(tensors.get("input_node:0")!.shape).toEqual([1, 100, 100, 3]);

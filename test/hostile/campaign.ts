@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import { decodeSafetensors } from "../../src/formats/safetensors.ts";
 import { readGolden } from "../helpers/golden.node.ts";
 import { workerdMebibytes } from "../helpers/memory.ts";
+import { descendants, hasProc } from "../helpers/processes.ts";
 import { table } from "../helpers/table.ts";
 import { hostileCase, type Case } from "./cases.ts";
 import { readGraphs } from "./graphs.ts";
@@ -39,6 +40,8 @@ export interface Outcome {
   readonly sent: number;
   readonly followUps: number;
   readonly findings: readonly Finding[];
+  /** workerd is started again after a crash, and finds its sessions: it would show nowhere else. */
+  readonly crashed: boolean;
   /** Of the requests, those that a session answered: [0, 1]. */
   readonly pastParsing: number;
   readonly table: string;
@@ -92,6 +95,7 @@ class Campaign {
   async run(): Promise<Outcome> {
     const { seed, count, only, progress } = this.#options;
     await this.#prepare();
+    const started = workerdPids();
     const cases = fc.sample(hostileCase, { seed, numRuns: only === undefined ? count : only + 1 });
     const indices = only === undefined ? [...cases.keys()] : [only];
     let next = 0;
@@ -104,19 +108,24 @@ class Campaign {
           await this.#closeVictims(victims);
           victims = await this.#newVictims();
         }
-        if (index % witnessEvery === witnessEvery - 1) await this.#witness();
-        if (index % 2000 === 1999) progress?.(`${index + 1} requests, workerd ${this.#memory.at(-1)?.toFixed(0) ?? "?"} MiB, ${this.#found.size} kinds of findings`);
+        if (index % witnessEvery === witnessEvery - 1) await this.#witness(index);
+        if (index % 2000 === 1999)
+          progress?.(
+            `${index + 1} requests, workerd ${this.#memory.at(-1)?.toFixed(0) ?? "?"} MiB, ${this.#found.size} kinds of findings`,
+          );
       }
       await this.#closeVictims(victims);
     };
     await Promise.all(Array.from({ length: Math.min(lanes, indices.length) }, lane));
-    await this.#witness();
+    await this.#witness(indices.at(-1)!);
     await this.#witnesses.finish();
+    const running = new Set(workerdPids());
+    const crashed = started.some((pid) => !running.has(pid));
     const findings: Finding[] = [];
     this.#shrinking = true;
-    for (const [what, raw] of [...this.#found]) findings.push(await this.#shrink(what, raw));
+    for (const [what, raw] of this.#found) findings.push(await this.#shrink(what, raw));
     await this.#witnesses.close();
-    return this.#outcome(indices.length, findings);
+    return { ...this.#outcome(indices.length, findings), crashed };
   }
 
   async #prepare(): Promise<void> {
@@ -133,8 +142,8 @@ class Campaign {
     return `http://127.0.0.1:${this.#options.port}`;
   }
 
-  async #witness(): Promise<void> {
-    await this.#witnesses.check();
+  async #witness(index: number): Promise<void> {
+    await this.#witnesses.check(`after case ${index}`);
     this.#witnessed++;
     this.#remember();
   }
@@ -150,7 +159,7 @@ class Campaign {
   async #send(hostile: Case, index: number, victims: Victims): Promise<boolean> {
     const request = buildRequest(hostile, this.#material, victims);
     const reply = await exchange(this.#options.port, request, timeout);
-    const verdict = judge(reply, { broken: isBroken(hostile) });
+    const verdict = judge(reply, { broken: isBroken(hostile), elsewhere: isElsewhere(request) });
     const route = routeOf(hostile.request, this.#material);
     this.#count(request.method === route.split(" ")[0] ? route : `another method at ${route.split(" ")[1]}`, verdict);
     if (!this.#shrinking) this.#layers.set(verdict.layer, (this.#layers.get(verdict.layer) ?? 0) + 1);
@@ -183,7 +192,7 @@ class Campaign {
     const { id } = JSON.parse(new TextDecoder().decode((reply as { body: Uint8Array }).body)) as { id: string };
     for (const request of this.#uses(id, hostile)) {
       const answer = await exchange(this.#options.port, request, timeout);
-      const verdict = judge(answer, { broken: false });
+      const verdict = judge(answer, { broken: false, elsewhere: false });
       if (!this.#shrinking) this.#followUps++;
       this.#count("requests to sessions of changed graphs", verdict);
       this.#note(verdict, index, hostile, request, answer);
@@ -266,7 +275,7 @@ class Campaign {
     return { what, times: raw.times, first: raw.index, smallest, request, shown };
   }
 
-  #outcome(sent: number, findings: readonly Finding[]): Outcome {
+  #outcome(sent: number, findings: readonly Finding[]): Omit<Outcome, "crashed"> {
     return {
       sent,
       followUps: this.#followUps,
@@ -275,12 +284,24 @@ class Campaign {
       table: countsTable(this.#counts),
       layers: table([
         ["answered by", "requests", "share"],
-        ...[...this.#layers].map(([layer, n]) => [layer, n, `${((100 * n) / sent).toFixed(1)} %`]),
+        ...Array.from(this.#layers, ([layer, n]) => [layer, n, `${((100 * n) / sent).toFixed(1)} %`]),
       ]),
       memory: this.#memory,
       witnessed: this.#witnessed,
     };
   }
+}
+
+function isElsewhere({ path }: RawRequest): boolean {
+  try {
+    return !/^\/(v1\/|healthz$)/.test(new URL(path, "http://127.0.0.1").pathname);
+  } catch {
+    return true;
+  }
+}
+
+function workerdPids(): number[] {
+  return hasProc ? descendants(process.pid).flatMap(({ name, pid }) => (name === "workerd" ? [pid] : [])) : [];
 }
 
 function show(reply: Reply): string {
@@ -289,10 +310,13 @@ function show(reply: Reply): string {
 }
 
 function countsTable(counts: ReadonlyMap<string, ReadonlyMap<string, number>>): string {
-  const statuses = [...new Set([...counts.values()].flatMap((row) => [...row.keys()]))].sort();
-  const rows = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([route, row]) => {
-    const cells = statuses.map((status) => row.get(status) ?? 0);
-    return [route, cells.reduce((a, b) => a + b, 0), ...cells.map((n) => n || "·")];
-  });
+  const statuses = [...new Set([...counts.values()].flatMap((row) => Array.from(row.keys())))].sort();
+  const rows = [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([route, row]) => {
+      const cells = statuses.map((status) => row.get(status) ?? 0);
+      const all = cells.reduce((a, b) => a + b, 0);
+      return ([route, all] as (number | string)[]).concat(cells.map((n) => n || "·"));
+    });
   return table([["route", "all", ...statuses], ...rows]);
 }

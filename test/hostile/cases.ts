@@ -17,10 +17,22 @@ export type Change =
   | { readonly kind: "offsets"; readonly change: JsonChange }
   | { readonly kind: "headerLength"; readonly length: string }
   /** A tensor with data that fit: another name, dtype and shape. */
-  | { readonly kind: "tensor"; readonly at: number; readonly name: string | null; readonly dtype: string; readonly shape: readonly number[] }
+  | {
+      readonly kind: "tensor";
+      readonly at: number;
+      readonly name: string | null;
+      readonly dtype: string;
+      readonly shape: readonly number[];
+    }
   | { readonly kind: "bytes"; readonly change: BytesChange }
   /** A node of a graph. */
-  | { readonly kind: "node"; readonly at: number; readonly part: "input" | "op" | "shape" | "dtype"; readonly value: string; readonly other: number }
+  | {
+      readonly kind: "node";
+      readonly at: number;
+      readonly part: "input" | "op" | "shape" | "dtype";
+      readonly value: string;
+      readonly other: number;
+    }
   | { readonly kind: "method"; readonly value: string }
   | { readonly kind: "header"; readonly name: string; readonly value: string | null }
   | { readonly kind: "id"; readonly value: string }
@@ -38,34 +50,103 @@ export interface Case {
 }
 
 const bytesChange: fc.Arbitrary<BytesChange> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ bytes: fc.constant("flip" as const), at: place, mask: fc.integer({ min: 1, max: 255 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ bytes: fc.constant("flip" as const), at: place, mask: fc.integer({ min: 1, max: 255 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ bytes: fc.constant("cut" as const), at: place }) },
-  { weight: 1, arbitrary: fc.record({ bytes: fc.constant("insert" as const), at: place, value: fc.nat(255), count: fc.constantFrom(1, 8, 1000) }) },
-  { weight: 1, arbitrary: fc.record({ bytes: fc.constantFrom("remove" as const, "repeat"), at: place, count: fc.constantFrom(1, 8, 100) }) },
-  { weight: 1, arbitrary: fc.record({ bytes: fc.constant("ones" as const), at: place, count: fc.constantFrom(1, 5, 8, 9) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      bytes: fc.constant("insert" as const),
+      at: place,
+      value: fc.nat(255),
+      count: fc.constantFrom(1, 8, 1000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      bytes: fc.constantFrom("remove" as const, "repeat"),
+      at: place,
+      count: fc.constantFrom(1, 8, 100),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ bytes: fc.constant("ones" as const), at: place, count: fc.constantFrom(1, 5, 8, 9) }),
+  },
 );
 
 /** Tensors that fit their data; none is large. */
 const tensor = fc.record({
   kind: fc.constant("tensor" as const),
   at: place,
-  name: fc.constantFrom(null, null, "x:0", "n_in:0", "b_in:0", "flag:0", "y:0", "w:0", "w/read:0", "w", "counter", "input_node:0", "training:0", "", "__proto__", "constructor", "series:x:0"),
+  name: fc.constantFrom(
+    null,
+    null,
+    "x:0",
+    "n_in:0",
+    "b_in:0",
+    "flag:0",
+    "y:0",
+    "w:0",
+    "w/read:0",
+    "w",
+    "counter",
+    "input_node:0",
+    "training:0",
+    "",
+    "__proto__",
+    "constructor",
+    "series:x:0",
+  ),
   dtype: fc.constantFrom("F32", "F32", "F64", "I64", "I32", "U16", "I16", "U8", "I8", "BOOL"),
-  shape: fc.constantFrom<readonly number[]>([], [0], [1], [4], [5], [1, 4], [3, 4], [0, 4], [200, 4], [4, 3], [1, 100, 100, 3], [0, 100, 100, 3], [1, 0, 100, 3], [1e9, 0], [3, 3, 3, 32], Array<number>(33).fill(1)),
+  shape: fc.constantFrom<readonly number[]>(
+    [],
+    [0],
+    [1],
+    [4],
+    [5],
+    [1, 4],
+    [3, 4],
+    [0, 4],
+    [200, 4],
+    [4, 3],
+    [1, 100, 100, 3],
+    [0, 100, 100, 3],
+    [1, 0, 100, 3],
+    [1e9, 0],
+    [3, 3, 3, 32],
+    Array<number>(33).fill(1),
+  ),
 });
 
-const node = fc.record({
-  kind: fc.constant("node" as const),
-  at: place,
-  part: fc.constantFrom("input" as const, "input", "op", "shape", "dtype"),
-  value: fc.constantFrom(
-    ...["Placeholder", "Const", "Identity", "AddV2", "Mul", "Sub", "Neg", "Conv2D", "BiasAdd", "FusedBatchNormV3", "Switch", "Merge", "VariableV2", "Assign", "AssignAdd"],
-    ...["AssignSub", "RandomUniform", "Mean", "Reshape", "Fill", "NoOp", "Enter", "While", "MatMul", "Squeeze", "Shape", "Cast", "Rsqrt", "PlaceholderWithDefault", "NoSuchOp", ""],
-    ...["0", "-1", "1", "3", "4", "100", "65536", "1048576", "2147483648", "1099511627776", "9223372036854775807"],
-    ...["DT_FLOAT", "DT_DOUBLE", "DT_INT32", "DT_INT64", "DT_BOOL", "DT_STRING", "DT_RESOURCE", "DT_FLOAT_REF", "DT_HALF", "DT_INVALID"],
-  ),
-  other: place,
-});
+const someOps =
+  "Placeholder Const Identity AddV2 Mul Sub Neg Conv2D BiasAdd FusedBatchNormV3 Switch Merge VariableV2 Assign AssignAdd " +
+  "AssignSub RandomUniform Mean Reshape Fill NoOp Enter While MatMul Squeeze Shape Cast Rsqrt PlaceholderWithDefault NoSuchOp";
+const someSizes = "0 -1 1 3 4 100 65536 1048576 33554432 2147483648 1099511627776 9223372036854775807";
+const someTypes = "DT_FLOAT DT_DOUBLE DT_INT32 DT_INT64 DT_BOOL DT_STRING DT_RESOURCE DT_FLOAT_REF DT_HALF DT_INVALID";
+
+const node: fc.Arbitrary<Change> = fc.oneof(
+  ...(
+    [
+      ["input", 2, ["0", "1", "7"]],
+      ["op", 1, ["", ...someOps.split(" ")]],
+      ["shape", 1, someSizes.split(" ")],
+      ["dtype", 1, someTypes.split(" ")],
+    ] as const
+  ).map(([part, weight, values]) => ({
+    weight,
+    arbitrary: fc.record({
+      kind: fc.constant("node" as const),
+      at: place,
+      part: fc.constant(part),
+      value: fc.constantFrom(...values),
+      other: place,
+    }),
+  })),
+);
 
 const json: fc.Arbitrary<Change> = fc.record({ kind: fc.constant("json" as const), change: jsonChange });
 const offsets: fc.Arbitrary<Change> = fc.record({ kind: fc.constant("offsets" as const), change: jsonChange });
@@ -75,11 +156,39 @@ const headerLength: fc.Arbitrary<Change> = fc.record({
 });
 const bytes: fc.Arbitrary<Change> = fc.record({ kind: fc.constant("bytes" as const), change: bytesChange });
 
-const types = ["application/json", "application/vnd.safetensors", "application/x-protobuf", "text/plain", "multipart/form-data; boundary=x", "APPLICATION/JSON; charset=utf-16", "application/json;", ";", "*/*"];
+const types = [
+  "application/json",
+  "application/vnd.safetensors",
+  "application/x-protobuf",
+  "text/plain",
+  "multipart/form-data; boundary=x",
+  "APPLICATION/JSON; charset=utf-16",
+  "application/json;",
+  ";",
+  "*/*",
+];
 
 /** What HTTP itself has: it is the same for every request. */
 const transport: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("method" as const), value: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get", "NOSUCH") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("method" as const),
+      value: fc.constantFrom(
+        "GET",
+        "POST",
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "HEAD",
+        "OPTIONS",
+        "TRACE",
+        "PROPFIND",
+        "get",
+        "NOSUCH",
+      ),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -91,28 +200,167 @@ const transport: fc.Arbitrary<Change> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.oneof(
-      fc.record({ kind: fc.constant("header" as const), name: fc.constant("accept"), value: fc.constantFrom("application/vnd.safetensors", "application/vnd.safetensors;q=0", "application/json", "text/html", "*/*", "x", "") }),
-      fc.record({ kind: fc.constant("header" as const), name: fc.constantFrom("authorization", "origin", "access-control-request-method", "content-encoding", "transfer-encoding", "expect", "range", "if-none-match", "x-http-method-override", "cookie", "upgrade", "host", "connection", "content-length"), value: fc.constantFrom("", "x", "Bearer x", "https://a.test", "null", "gzip", "identity", "100-continue", "bytes=0-1", "*", "DELETE", "websocket", "é", "0", "a".repeat(20_000)) }),
+      fc.record({
+        kind: fc.constant("header" as const),
+        name: fc.constant("accept"),
+        value: fc.constantFrom(
+          "application/vnd.safetensors",
+          "application/vnd.safetensors;q=0",
+          "application/json",
+          "text/html",
+          "*/*",
+          "x",
+          "",
+        ),
+      }),
+      fc.record({
+        kind: fc.constant("header" as const),
+        name: fc.constantFrom(
+          "authorization",
+          "origin",
+          "access-control-request-method",
+          "content-encoding",
+          "transfer-encoding",
+          "expect",
+          "range",
+          "if-none-match",
+          "x-http-method-override",
+          "cookie",
+          "upgrade",
+          "host",
+          "connection",
+          "content-length",
+        ),
+        value: fc.constantFrom(
+          "",
+          "x",
+          "Bearer x",
+          "https://a.test",
+          "null",
+          "gzip",
+          "identity",
+          "100-continue",
+          "bytes=0-1",
+          "*",
+          "DELETE",
+          "websocket",
+          "é",
+          "0",
+          "a".repeat(20_000),
+        ),
+      }),
     ),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("id" as const), value: fc.constantFrom("", "x", "0".repeat(64), "f".repeat(64), "%00", "%ff", "%zz", "..", "%2e%2e", "constructor", "__proto__", "😀", "a".repeat(9000), "*", "%2F", "{id}") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("path" as const), value: fc.constantFrom("/", "//", "/.", "/..", "/run", "/checkpoint", "/nothing", "%20", ";x", "/%2e%2e/%2e%2e/", "/".repeat(3000), "#x", "?", "\\") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("id" as const),
+      value: fc.constantFrom(
+        "",
+        "x",
+        "0".repeat(64),
+        "f".repeat(64),
+        "%00",
+        "%ff",
+        "%zz",
+        "..",
+        "%2e%2e",
+        "constructor",
+        "__proto__",
+        "😀",
+        "a".repeat(9000),
+        "*",
+        "%2F",
+        "{id}",
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("path" as const),
+      value: fc.constantFrom(
+        "/",
+        "//",
+        "/.",
+        "/..",
+        "/run",
+        "/checkpoint",
+        "/nothing",
+        "%20",
+        ";x",
+        "/%2e%2e/%2e%2e/",
+        "/".repeat(3000),
+        "#x",
+        "?",
+        "\\",
+      ),
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant("query" as const),
-      name: fc.constantFrom("fetches", "repeat", "collect", "seed", "maxMemoryBytes", "feeds", "__proto__", "constructor", "", "%zz", "a".repeat(5000)),
-      value: fc.constantFrom("", "0", "1", "2", "-1", "1.5", "1e3", "NaN", "Infinity", "99999999", "9007199254740993", "y:0", "init", "train_op", "y:0,count", ",", "%ff", "%", "__proto__", "x".repeat(5000), "1&seed=2", "100000", "50000000"),
+      name: fc.constantFrom(
+        "fetches",
+        "repeat",
+        "collect",
+        "seed",
+        "maxMemoryBytes",
+        "feeds",
+        "__proto__",
+        "constructor",
+        "",
+        "%zz",
+        "a".repeat(5000),
+      ),
+      value: fc.constantFrom(
+        "",
+        "0",
+        "1",
+        "2",
+        "-1",
+        "1.5",
+        "1e3",
+        "NaN",
+        "Infinity",
+        "99999999",
+        "9007199254740993",
+        "y:0",
+        "init",
+        "train_op",
+        "y:0,count",
+        ",",
+        "%ff",
+        "%",
+        "__proto__",
+        "x".repeat(5000),
+        "1&seed=2",
+        "100000",
+        "50000000",
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("gzip" as const), told: fc.boolean(), zipped: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("hangUp" as const), at: place }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("length" as const), value: fc.constantFrom("0", "1", "-1", "x", "99999", "99999999999", "9999999999999999999999", "1, 1") }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("chunked" as const), value: fc.constantFrom("good" as const, "bad") }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("length" as const),
+      value: fc.constantFrom("0", "1", "-1", "x", "99999", "99999999999", "9999999999999999999999", "1, 1"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("chunked" as const), value: fc.constantFrom("good" as const, "bad") }),
+  },
 );
 
 /** Bodies at and over the limits: few, since each takes its time. */
-const large: fc.Arbitrary<Change> = fc.record({ kind: fc.constant("large" as const), mebibytes: fc.constantFrom(1, 9, 33) });
+const large: fc.Arbitrary<Change> = fc.record({
+  kind: fc.constant("large" as const),
+  mebibytes: fc.constantFrom(1, 9, 33),
+});
 
 type BodyKind = "none" | "json" | "safetensors" | "protobuf" | "graph";
 

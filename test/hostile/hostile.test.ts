@@ -6,14 +6,19 @@ import { runCampaign } from "./campaign.ts";
 const count = 600;
 const seed = Number(process.env.TRAINLET_SEED ?? 20191001);
 
-test(`${count} mutated requests (seed ${seed}): no 5xx, no hang, other sessions untouched`, { timeout: 120_000 }, async () => {
-  const server = await startServer(0, { logLevel: "none" });
-  try {
-    const { findings, pastParsing, table, sent } = await runCampaign({ port: server.port, count, seed });
-    expect(findings.map(({ what, first, shown }) => ({ what, case: first, answer: shown.answer }))).toEqual([]);
-    expect(sent).toBe(count);
-    expect(pastParsing, table).toBeGreaterThan(0.2);
-  } finally {
-    await server.dispose();
-  }
-});
+test(
+  `${count} mutated requests (seed ${seed}): no 5xx, no hang, other sessions untouched`,
+  { timeout: 120_000 },
+  async () => {
+    const server = await startServer(0, { logLevel: "none" });
+    try {
+      const { crashed, findings, pastParsing, table, sent } = await runCampaign({ port: server.port, count, seed });
+      expect(findings.map(({ what, first, shown }) => ({ what, case: first, answer: shown.answer }))).toEqual([]);
+      expect(crashed, "workerd has crashed").toBe(false);
+      expect(sent).toBe(count);
+      expect(pastParsing, table).toBeGreaterThan(0.2);
+    } finally {
+      await server.dispose();
+    }
+  },
+);

@@ -138,7 +138,8 @@ export function isBroken({ changes }: Case): boolean {
   return changes.some(
     (change) =>
       ["hangUp", "length", "chunked"].includes(change.kind) ||
-      (change.kind === "header" && ["transfer-encoding", "content-length", "host", "connection", "expect", "upgrade"].includes(change.name)),
+      (change.kind === "header" &&
+        ["transfer-encoding", "content-length", "host", "connection", "expect", "upgrade"].includes(change.name)),
   );
 }
 
@@ -240,7 +241,7 @@ function finish(draft: Draft): RawRequest {
 
 /** A space would end the request line: that is another mistake than the one that is meant. */
 function encodeSpaces(path: string): string {
-  return path.replace(/[\s\u0000-\u001f]/g, encodeURIComponent);
+  return path.replace(/[\s\p{Cc}]/gu, encodeURIComponent);
 }
 
 function escape(text: string): string {
@@ -249,7 +250,17 @@ function escape(text: string): string {
 
 // Safetensors
 
-const sizes: { readonly [code: string]: number } = { F64: 8, I64: 8, F32: 4, I32: 4, U16: 2, I16: 2, U8: 1, I8: 1, BOOL: 1 };
+const sizes: { readonly [code: string]: number } = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  U16: 2,
+  I16: 2,
+  U8: 1,
+  I8: 1,
+  BOOL: 1,
+};
 
 function fileOf(tensors: [string, StoredTensor][], request?: Json): File {
   return readFile(encodeSafetensors(tensors, request === undefined ? {} : { request: JSON.stringify(request) }));
@@ -271,9 +282,7 @@ function writeFile({ header, data, length }: File): Uint8Array {
 }
 
 function asObject(json: Json): File["header"] {
-  return typeof json === "object" && json !== null && !Array.isArray(json)
-    ? (json as File["header"])
-    : { "": json };
+  return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as File["header"]) : { "": json };
 }
 
 function changeRequest(file: File, change: (request: Json) => Json): void {
@@ -301,11 +310,12 @@ function changeTensor(file: File, { at, name, dtype, shape }: Extract<Change, { 
       entries.push([key, entry]);
       continue;
     }
-    const [from, to] = (entry as { data_offsets?: [number, number] } | null)?.data_offsets ?? [0, 0];
+    const { data_offsets: offsets } = (entry ?? {}) as { data_offsets?: unknown };
+    const [from, to] = (Array.isArray(offsets) ? offsets : [0, 0]) as number[];
     // 1 is a number of every dtype.
     const part = key === old ? new Uint8Array(bytes).fill(1) : file.data.slice(from, to);
     parts.push(part);
-    const told = key === old ? { dtype, shape } : (entry as object);
+    const told = key === old ? { dtype, shape } : asObject(entry);
     entries.push([key === old ? (name ?? key) : key, { ...told, data_offsets: [end, end + part.length] } as Json]);
     end += part.length;
   }

@@ -19,9 +19,11 @@ export interface Verdict {
 interface Expected {
   /** The request breaks HTTP's rules, or its sender hung up. */
   readonly broken: boolean;
+  /** The path is none of the service's: the page answers. */
+  readonly elsewhere: boolean;
 }
 
-export function judge(reply: Reply, { broken }: Expected): Verdict {
+export function judge(reply: Reply, { broken, elsewhere }: Expected): Verdict {
   if (reply.kind === "hang") return { status: "hang", layer: "none", finding: noAnswer };
   if (reply.kind === "left") return { status: "left", layer: "none", finding: null };
   if (reply.kind === "closed") {
@@ -34,12 +36,15 @@ export function judge(reply: Reply, { broken }: Expected): Verdict {
   if (text.startsWith("ERROR: ") || type === "") return fromWorkerd(status, text, of);
   if (broken && status === 400 && type.startsWith("text/plain")) return of("workerd");
   // wrangler's proxy, to a sender whose body has broken off.
-  if (broken && text.startsWith("Error: Network connection lost.")) return { status: "left", layer: "none", finding: null };
+  if (broken && text.startsWith("Error: Network connection lost."))
+    return { status: "left", layer: "none", finding: null };
   if (status >= 500) return of("none", `${status} ${generalize(text)}`);
-  if (status < 400) {
-    if (type.startsWith("application/json") && !isJson(text) && body.length > 0) return of("none", `${status} with a body that is no JSON`);
+  if (status < 400 && !elsewhere) {
+    if (type.startsWith("application/json") && !isJson(text) && body.length > 0)
+      return of("none", `${status} with a body that is no JSON`);
     return of("session");
   }
+  if (elsewhere && status < 500) return of("routes");
   return judgeProblem(status, type, text, of);
 }
 
@@ -59,7 +64,8 @@ function judgeProblem(status: number, type: string, text: string, of: Of): Verdi
   if (!type.startsWith("application/problem+json") || !whole || !String(name).startsWith("urn:trainlet:")) {
     return of("none", `${status} that is no problem+json: ${generalize(text)}`);
   }
-  if (/\[object |function \w*\(|=>/.test(detail)) return of("parsing", `${status} with a sentence that is none: ${generalize(detail)}`);
+  if (/\[object |function \w*\(|=>/.test(detail))
+    return of("parsing", `${status} with a sentence that is none: ${generalize(detail)}`);
   if (status === 401 || status === 405 || status === 415) return of("routes");
   if (status === 404) return of(/^There is (nothing at|no session)/.test(detail) ? "routes" : "session");
   if (status === 409 || status === 422) return of("session");

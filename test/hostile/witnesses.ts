@@ -56,8 +56,9 @@ export class Witnesses {
   }
 
   /** @throws if a witness has not what it had in the beginning. */
-  async check(): Promise<void> {
-    for (const { name, session, before } of this.#witnesses) compare(name, await snapshot(session), before);
+  async check(when: string): Promise<void> {
+    for (const { name, session, before } of this.#witnesses)
+      compare(`${name}, ${when}`, await snapshot(session), before);
   }
 
   /** The witnesses go on, and with them twins in this process, from the checkpoints of the beginning: the same bits. */

@@ -51,7 +51,13 @@ export async function readExperiment(): Promise<Request[]> {
     runOperation("draw", "conv_1/kernel/Assign"),
     { name: "checkpoint", method: "GET", path: "/checkpoint" },
     train,
-    { name: "restore", method: "PUT", path: "/checkpoint", type: safetensors, body: await earlierCheckpoint(metaGraph, photo) },
+    {
+      name: "restore",
+      method: "PUT",
+      path: "/checkpoint",
+      type: safetensors,
+      body: await earlierCheckpoint(metaGraph, photo),
+    },
     train,
     run("train × 200", "fetches=train_op&repeat=200"),
     train,
@@ -106,7 +112,9 @@ export async function look(url: string, id: string): Promise<State> {
   if (info.status !== 200) throw new Error(`Session ${id} is broken: ${info.status} ${await info.text()}`);
   const { steps, seed, nodes, variables } = (await info.json()) as Record<string, unknown>;
   const checkpoint = await get("/checkpoint");
-  const bits = createHash("sha256").update(new Uint8Array(await checkpoint.arrayBuffer())).digest("hex");
+  const bits = createHash("sha256")
+    .update(new Uint8Array(await checkpoint.arrayBuffer()))
+    .digest("hex");
   const statistics = await (await get("/moving-statistics")).text();
   return JSON.stringify({ steps, seed, nodes, variables, bits, statistics });
 }

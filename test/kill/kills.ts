@@ -184,7 +184,14 @@ export function killTable(kills: readonly Kill[]): string {
     const inFlight = of.filter(({ answered }) => !answered);
     const count = (list: readonly Kill[], there: boolean | null): number =>
       list.filter((kill) => kill.there === there).length;
-    return [name, of.length, of.length - inFlight.length, count(inFlight, true), count(inFlight, false), count(inFlight, null)];
+    return [
+      name,
+      of.length,
+      of.length - inFlight.length,
+      count(inFlight, true),
+      count(inFlight, false),
+      count(inFlight, null),
+    ];
   });
   const total = rows.reduce((sum, row) => sum.map((value, i) => (i === 0 ? "all" : Number(value) + Number(row[i]))), [
     "all",

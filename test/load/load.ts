@@ -1,6 +1,7 @@
 /** Twenty sessions at once on a running Worker: each trains the tutorial, reads, saves, restores, and is made anew. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodeSafetensors } from "../../src/formats/safetensors.ts";
 import type { SessionApi, Trainlet } from "../../worker/api.ts";
 import { connect } from "../../worker/client/node.ts";
@@ -12,6 +13,8 @@ export interface LoadOptions {
   readonly url: string;
   readonly sessions: number;
   readonly seconds: number;
+  /** At most so many seconds go by before these, until memory has settled. Default 0. */
+  readonly warmUp?: number;
 }
 
 export interface Load {
@@ -21,28 +24,44 @@ export interface Load {
   readonly times: ReadonlyMap<string, readonly number[]>;
   /** Resident MiB of workerd, one a second; empty where the system does not tell. */
   readonly memory: readonly number[];
+  readonly warmUp: { readonly requests: number; readonly memory: readonly number[] };
 }
 
 /** Rounds after which a session is closed and made anew, so that making and freeing is part of the load. */
 const roundsOfASession = 10;
 
-export async function runLoad({ url, sessions, seconds }: LoadOptions): Promise<Load> {
+/** Memory has settled when it grows by less than this part in so many seconds. */
+const settling = { part: 0.03, seconds: 10 };
+
+/**
+ * The warm-up is for workerd and wrangler's proxy in front of it, whose memory grows for the first tens of thousands of requests
+ * with a Worker that does nothing, too: V8 collects late where nothing limits it.
+ */
+export async function runLoad({ url, sessions, seconds, warmUp = 0 }: LoadOptions): Promise<Load> {
   const load = new Loading(await connect(url), await readProgram());
-  const end = performance.now() + 1000 * seconds;
-  const memory: number[] = [];
-  const sample = (): void => {
-    const now = workerdMebibytes();
-    if (now !== null) memory.push(now);
-  };
-  const sampling = setInterval(sample, 1000);
+  const samples: number[] = [];
+  const sampling = setInterval(() => samples.push(workerdMebibytes() ?? 0), 1000);
+  let ended = false;
+  const working = Promise.all(Array.from({ length: sessions }, () => load.keepBusy(() => !ended)));
   try {
-    await Promise.all(Array.from({ length: sessions }, () => load.keepBusy(() => performance.now() < end)));
+    for (let waited = 0; waited < warmUp && !isSettled(samples); waited++) await sleep(1000);
+    const before = { requests: load.requests, memory: samples.splice(0) };
+    load.forget();
+    await sleep(1000 * seconds);
+    ended = true;
+    await working;
+    await load.disconnect();
+    const memory = samples.some((sample) => sample > 0) ? samples : [];
+    return { requests: load.requests, errors: load.errors, times: load.times, memory, warmUp: before };
   } finally {
+    ended = true;
     clearInterval(sampling);
   }
-  sample();
-  await load.disconnect();
-  return { requests: load.requests, errors: load.errors, times: load.times, memory };
+}
+
+function isSettled(samples: readonly number[]): boolean {
+  const { part, seconds } = settling;
+  return samples.length > 2 * seconds && samples.at(-1)! < (1 + part) * samples.at(-1 - seconds)!;
 }
 
 interface Program {
@@ -68,6 +87,12 @@ class Loading {
   constructor(trainlet: Trainlet, program: Program) {
     this.#trainlet = trainlet;
     this.#program = program;
+  }
+
+  /** What was measured so far does not count. */
+  forget(): void {
+    this.times.clear();
+    this.requests = 0;
   }
 
   disconnect(): Promise<void> {
@@ -125,7 +150,8 @@ class Loading {
 export function timesTable({ times }: Load): string {
   const rows = [...times].map(([kind, list]) => {
     const sorted = [...list].sort((a, b) => a - b);
-    const quantile = (part: number): string => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1);
+    const quantile = (part: number): string =>
+      sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))].toFixed(1);
     return [kind, sorted.length, quantile(0.5), quantile(0.99), sorted.at(-1)!.toFixed(1)];
   });
   return table([["request", "count", "p50 ms", "p99 ms", "max ms"], ...rows]);

@@ -1,7 +1,7 @@
 // Const, and how plain values become tensors.
 import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
-import { convertToTensor } from "../../src/ops/build.ts";
+import { convertToTensor, createOp } from "../../src/ops/build.ts";
 import { Const } from "../../src/ops/constant.ts";
 import * as tf from "../../src/entry/node.ts";
 import { expectMistake, inferred } from "../helpers/ops.ts";
@@ -56,13 +56,8 @@ test.each<[string, tf.FeedValue, Parameters<typeof tf.constant>[1], tf.FetchedTe
 test("the last element repeats where the data is short", async () => {
   const short = { dtype: tf.float32, shape: [5], data: Float32Array.of(1, 2) };
   const graph = new tf.Graph();
-  const op = graph.createOperation({
-    type: "Const",
-    name: "short",
-    inputs: [],
-    attrs: { dtype: attr.type(tf.float32), value: attr.tensor(short) },
-    outputs: [{ dtype: tf.float32, shape: [5] }],
-  });
+  const attrs = { dtype: attr.type(tf.float32), value: attr.tensor(short) };
+  const op = graph.asDefault(() => createOp(Const, [], attrs, "short"));
   const session = await tf.Session.create({ graph });
   expect((await session.run(op.outputs[0])).data).toEqual(Float32Array.of(1, 2, 2, 2, 2));
   expect(inferred(Const, "", { attrs: op.attrs })).toBe("[5]");

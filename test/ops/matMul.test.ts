@@ -164,7 +164,9 @@ test("a bias and an activation are computed with the product, to the same bits",
     ];
   });
   expect(results[0]).toEqual(results[1]);
-  expect(Array.from(results[0].data as Float32Array)).toEqual(Array.from(results[3].data as Float32Array, (value) => Math.max(Number(value), 0)));
+  expect(Array.from(results[0].data as Float32Array)).toEqual(
+    Array.from(results[3].data as Float32Array, (value) => Math.max(Number(value), 0)),
+  );
   expect(results[4].shape).toEqual([9, 9]);
 });
 
