@@ -71,9 +71,10 @@ export class SessionState {
   generatorAddress(op: Operation): number {
     let address = this.#generators.get(op);
     if (address === undefined) {
+      const words = this.#restoredGenerators.get(op.name) ?? this.#freshGenerator(op);
       address = this.#heap.allocate(generatorWords * 4);
       this.#generators.set(op, address);
-      this.#heap.views.int32.set(this.#restoredGenerators.get(op.name) ?? this.#freshGenerator(op), address / 4);
+      this.#heap.views.int32.set(words, address / 4);
     }
     return address;
   }

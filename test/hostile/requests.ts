@@ -139,7 +139,7 @@ export function isBroken({ changes }: Case): boolean {
     (change) =>
       ["hangUp", "length", "chunked"].includes(change.kind) ||
       (change.kind === "header" &&
-        ["transfer-encoding", "content-length", "host", "connection", "expect", "upgrade"].includes(change.name)),
+        ["transfer-encoding", "content-length", "connection", "expect", "upgrade"].includes(change.name)),
   );
 }
 

@@ -34,11 +34,11 @@ export async function readBody(
   return bytes.subarray(0, size);
 }
 
-/** Reads what no one has read. */
+/** Reads what no one has read. A sender who hangs up meanwhile has nothing more to be told. */
 export async function discardBody({ body, bodyUsed }: Request): Promise<void> {
   if (bodyUsed) return;
   let size = 0;
-  await forEachChunk(body, (chunk) => (size += chunk.length) <= maxDiscardedBytes);
+  await forEachChunk(body, (chunk) => (size += chunk.length) <= maxDiscardedBytes).catch(() => {});
 }
 
 /** Reads until `use` says false. A sender who hangs up is no accident of ours. */

@@ -8,19 +8,13 @@ import type { KernelContext, KernelExports, KernelName, OpDefinition } from "../
 import { missingFeed } from "../feeds.ts";
 import type { Heap } from "../heap.ts";
 import { PlanBuffers } from "./buffers.ts";
+import { neededNodes, readsOf } from "./needed.ts";
 import { order, type PlanNode } from "./order.ts";
 import { place } from "./place.ts";
-import {
-  Plan,
-  type Buffer,
-  type FetchSource,
-  type Step,
-  type StepGuard,
-  type UpdateCounter,
-  type VariableWrite,
-} from "./plan.ts";
+import { Plan, type Buffer, type FetchSource, type Step, type StepGuard, type UpdateCounter } from "./plan.ts";
 import { isUndecidedSwitch, type Guard, type Reach } from "./reach.ts";
 import { exhausted, inferPlanShapes } from "./shapes.ts";
+import { variableUse } from "./variableUse.ts";
 
 /** Choices that tests make to prove the planner: the results must not depend on them. */
 export interface PlannerOptions {
@@ -102,7 +96,7 @@ class Compiler {
       ({ update, decay }) => this.#live.has(update) && (this.#isFed(decay) || this.#live.has(decay.op)),
     );
     for (const { decay } of counted) this.#kept.add(reach.rootOf(decay));
-    this.#nodes = this.#findNodes(nodes);
+    this.#nodes = neededNodes(nodes, this.#request, this.#kept);
     this.#buffers.computed = new Set([...this.#nodes].flatMap((node) => node.operations));
     this.#countReaders(nodes);
 
@@ -114,7 +108,13 @@ class Compiler {
       decay: this.#buffers.of(reach.rootOf(decay)),
       guards: this.#guards(update),
     }));
-    const { reads, writes } = this.#variableUse(nodes);
+    const { reads, writes } = variableUse(nodes, {
+      ...this.#request,
+      isFed: this.#isFed,
+      isStep: (node) => this.#isStep(node),
+      guards: (op) => this.#guards(op),
+      guardsOf: (tensor) => this.#guardsOf(tensor),
+    });
     this.#computeLifetimes(
       feeds.map((feed) => feed.buffer),
       [
@@ -157,57 +157,15 @@ class Compiler {
 
   // Steps
 
-  /** Roots that a node reads, each once. */
-  #readsOf(node: PlanNode): Set<Tensor> {
-    const { reach } = this.#request;
-    const inside = new Set(node.operations.slice(0, -1).map((op) => op.outputs[0]));
-    const inputs = node.operations.flatMap((op) => reach.inputsOf(op)).filter((input) => !inside.has(input));
-    return new Set(inputs.map((input) => reach.rootOf(input)));
-  }
-
   #isStep(node: PlanNode): boolean {
     return this.#nodes.has(node);
-  }
-
-  /** True for a node that kernels compute: not a view, not a value that is known. */
-  #computes(node: PlanNode): boolean {
-    const definition = this.#request.definitionOf(node.operations[0]);
-    const { kind } = definition.plan;
-    const spare = (output: Tensor): boolean => this.#request.reach.constants.spareValueOf(output) !== undefined;
-    if (definition.fold && node.last.outputs.every(spare)) return false;
-    return kind === "kernel" || (kind === "merge" && this.#isUndecided(node.last));
-  }
-
-  /** Nodes that run: those with effects, and what these and the fetches read. What only orders others, as a control
-   * input, need not be computed. */
-  #findNodes(nodes: readonly PlanNode[]): Set<PlanNode> {
-    const { reach, definitionOf, fetches } = this.#request;
-    const found = new Set<PlanNode>();
-    const wanted = new Set<Tensor>(this.#kept);
-    const want = (guards: readonly Guard[]): void => guards.forEach((guard) => wanted.add(guard.predicate));
-    for (const fetch of fetches) if (fetch instanceof Tensor) want(reach.conditionOf(fetch) ?? []);
-    for (const node of nodes.toReversed()) {
-      if (!this.#computes(node)) continue;
-      const hasEffect = node.operations.some((op) => definitionOf(op).updates || definitionOf(op).stateful);
-      if (!hasEffect && !node.last.outputs.some((output) => wanted.has(output))) continue;
-      found.add(node);
-      for (const root of this.#readsOf(node)) wanted.add(root);
-      want(reach.guardsOf(node.last));
-      if (definitionOf(node.last).plan.kind === "merge") {
-        for (const input of reach.inputsOf(node.last)) want(reach.conditionOf(input) ?? []);
-      }
-    }
-    return found;
-  }
-
-  #isUndecided(merge: Operation): boolean {
-    return this.#request.reach.rootOf(merge.outputs[0]) === merge.outputs[0];
   }
 
   #countReaders(nodes: readonly PlanNode[]): void {
     for (const node of nodes) {
       if (!this.#isStep(node)) continue;
-      for (const root of this.#readsOf(node)) this.#readers.set(root, (this.#readers.get(root) ?? 0) + 1);
+      for (const root of readsOf(node, this.#request.reach))
+        this.#readers.set(root, (this.#readers.get(root) ?? 0) + 1);
     }
     this.#needed = new Set([...this.#readers.keys(), ...this.#kept]);
   }
@@ -278,7 +236,7 @@ class Compiler {
     const snapshots = this.#takeSnapshots(node);
     if (definition.plan.kind === "merge") this.#emitMerge(node.last, snapshots);
     else if (definition.plan.kind === "kernel") definition.plan.emit(this.#context(node, definition, snapshots));
-    for (const root of this.#readsOf(node)) this.#readers.set(root, this.#readers.get(root)! - 1);
+    for (const root of readsOf(node, this.#request.reach)) this.#readers.set(root, this.#readers.get(root)! - 1);
   }
 
   /** Copies of variables that this node must see as they were, each taken just before the first of the updates that
@@ -442,50 +400,8 @@ class Compiler {
     const largest = this.#buffers.all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
     throw exhausted(total, maxMemoryBytes, largest);
   }
-
-  /** Variables read before the plan itself assigns them, and those it assigns, with what that depends on. */
-  #variableUse(nodes: readonly PlanNode[]): { reads: Operation[]; writes: VariableWrite[] } {
-    const { reach, definitionOf } = this.#request;
-    const reads = new Set<Operation>();
-    const writes: VariableWrite[] = [];
-    const noteRead = (input: Tensor, guards: readonly StepGuard[]): void => {
-      const root = reach.rootOf(input);
-      const variable = root.op;
-      if (!isVariable(variable) || this.#isFed(root)) return;
-      const assigned = writes.some((write) => write.variable === variable && impliedBy(write.guards, guards));
-      if (!assigned) reads.add(variable);
-    };
-    for (const node of nodes) {
-      const guards = this.#guards(node.last);
-      if (isUndecidedSwitch(node.last, this.#request)) noteRead(node.last.inputs[1], guards);
-      if (!this.#isStep(node)) continue;
-      for (const op of node.operations) {
-        const { updates = [], plan } = definitionOf(op);
-        reach.inputsOf(op).forEach((input, i) => {
-          // A Merge looks at an input only where its branch was taken.
-          const readGuards = plan.kind === "merge" ? this.#guardsOf(input) : guards;
-          if (!updates.some((update) => update.ref === i && update.replaces)) noteRead(input, readGuards);
-        });
-        for (const { ref } of updates) {
-          const root = reach.rootOf(op.inputs[ref]);
-          if (isVariable(root.op) && !this.#isFed(root)) writes.push({ variable: root.op, guards });
-        }
-      }
-    }
-    for (const fetch of this.#request.fetches) {
-      if (fetch instanceof Tensor) noteRead(fetch, this.#guardsOf(fetch));
-    }
-    return { reads: [...reads], writes };
-  }
 }
 
 function isUpdated({ updates = [] }: OpDefinition, input: number): boolean {
   return updates.some((update) => update.ref === input);
-}
-
-/** True if `guards` hold whenever `given` do. */
-function impliedBy(guards: readonly StepGuard[], given: readonly StepGuard[]): boolean {
-  return guards.every((guard) =>
-    given.some((item) => item.predicate === guard.predicate && item.value === guard.value),
-  );
 }

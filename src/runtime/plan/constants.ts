@@ -2,6 +2,7 @@
  * Values that are known before a run: Consts, small feeds, and what folds from them (shapes, axes, predicates). A feed whose
  * value was used joins the plan's key.
  */
+import { InvalidArgumentError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { isFullyDefined, type Shape } from "../../graph/shape.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
@@ -78,7 +79,7 @@ export class PlanConstants {
     const definition = definitionOf(op);
     if (definition.fold) return definition.fold(this.view(op))?.[tensor.index];
     if (definition.plan.kind !== "view" || tensor.index > 0) return undefined;
-    const value = this.valueOf(op.inputs[definition.plan.of]);
+    const value = this.valueOf(inputOf(op, definition.plan.of));
     const [shape] = value ? definition.shape(this.view(op)) : [null];
     return value && isFullyDefined(shape) ? { ...value, shape } : value;
   }
@@ -88,9 +89,16 @@ export class PlanConstants {
     return {
       op,
       inputCount: op.inputs.length,
-      inputShape: (i): Shape => this.#shapes.get(op.inputs[i]) ?? op.inputs[i].shape,
-      inputDtype: (i) => op.inputs[i].dtype,
-      constant: (i) => this.valueOf(op.inputs[i]),
+      inputShape: (i): Shape => this.#shapes.get(op.inputs[i]) ?? inputOf(op, i).shape,
+      inputDtype: (i) => inputOf(op, i).dtype,
+      constant: (i) => this.valueOf(inputOf(op, i)),
     };
   }
+}
+
+/** An imported node may lack what its type needs, where no shape rule has asked for it. */
+function inputOf(op: Operation, i: number): Tensor {
+  const input = op.inputs[i] as Tensor | undefined;
+  if (!input) throw new InvalidArgumentError(`Node '${op.name}' (op: '${op.type}') lacks its input ${i}.`);
+  return input;
 }
