@@ -175,6 +175,8 @@ function outputsOf(
     inputDtype: (i) => inputOf(i).dtype,
     constant: (i) => constantBehind(inputRef(i).name, pending),
   };
+  // The rules of a view need not ask for what it views.
+  if (definition.plan.kind === "view") inputRef(definition.plan.of);
   const dtypes = definition.outputs(view);
   const inputShapes = item.inputs.map((_, i) => inputOf(i).shape);
   const shapes = inferOrTake(told, () => inferShapes(definition, view, node.name, inputShapes));

@@ -132,11 +132,15 @@ export function changeJson(json: Json, change: JsonChange): Json {
   }
 }
 
-/** JSON text, with what `changeJson` marked. A mark that was itself changed is a string like others. */
+/** JSON text, with what `changeJson` marked. */
 export function writeJson(json: Json): string {
-  return JSON.stringify(json).replace(/"\\u0001raw:(\{(?:[^"\\]|\\.)*\})"/g, (_, escaped: string) =>
-    rawText(JSON.parse(JSON.parse(`"${escaped}"`) as string) as RawText),
-  );
+  return JSON.stringify(json).replace(/"\\u0001raw:((?:[^"\\]|\\.)*)"/g, (marked: string, escaped: string) => {
+    try {
+      return rawText(JSON.parse(JSON.parse(`"${escaped}"`) as string) as RawText);
+    } catch {
+      return marked; // The mark itself was changed: it is a string like others.
+    }
+  });
 }
 
 function rawText({ raw, size }: RawText): string {
