@@ -1,12 +1,17 @@
 /** What a transport carries: the contract with a session's id in each call, so that nothing but plain data travels. */
 import type {
+  ColumnInfo,
   CreateOptions,
   DoctorRequest,
+  FitInfo,
+  FitRequest,
+  FitSteps,
   GraphSource,
   MovingStatistics,
   RunRequest,
   RunResult,
   SessionInfo,
+  TensorData,
 } from "./api.ts";
 import type { Finding } from "../src/index.ts";
 
@@ -28,6 +33,12 @@ export interface SessionHost {
   checkpoint(id: string, control?: CallControl): Promise<Uint8Array>;
   restore(id: string, checkpoint: Uint8Array, control?: CallControl): Promise<void>;
   doctor(id: string, request: DoctorRequest, control?: CallControl): Promise<readonly Finding[]>;
+  listData(id: string, control?: CallControl): Promise<readonly ColumnInfo[]>;
+  putData(id: string, name: string, rows: TensorData, at: number, control?: CallControl): Promise<ColumnInfo>;
+  deleteData(id: string, name: string, control?: CallControl): Promise<void>;
+  startFit(id: string, request: FitRequest, control?: CallControl): Promise<FitInfo>;
+  fit(id: string, control?: CallControl): Promise<FitInfo>;
+  fitSteps(id: string, count: number, control?: CallControl): Promise<FitSteps>;
   close(id: string, control?: CallControl): Promise<void>;
 }
 

@@ -1,5 +1,13 @@
 /** The sessions of one process or worker, held in memory. */
-import type { CreateOptions, DoctorRequest, GraphSource, RunRequest, SessionInfo } from "./api.ts";
+import type {
+  CreateOptions,
+  DoctorRequest,
+  FitRequest,
+  GraphSource,
+  RunRequest,
+  SessionInfo,
+  TensorData,
+} from "./api.ts";
 import type { RunControl, SessionHost } from "./host.ts";
 import { SessionService, sessionNotFound } from "./service.ts";
 
@@ -39,6 +47,30 @@ export class LocalHost implements SessionHost {
 
   async doctor(id: string, request: DoctorRequest) {
     return this.#session(id).doctor(request);
+  }
+
+  async listData(id: string) {
+    return this.#session(id).listData();
+  }
+
+  async putData(id: string, name: string, rows: TensorData, at: number) {
+    return this.#session(id).putData(name, rows, at);
+  }
+
+  async deleteData(id: string, name: string) {
+    return this.#session(id).deleteData(name);
+  }
+
+  async startFit(id: string, request: FitRequest) {
+    return this.#session(id).startFit(request);
+  }
+
+  async fit(id: string) {
+    return this.#session(id).fit();
+  }
+
+  async fitSteps(id: string, count: number) {
+    return this.#session(id).fitSteps(count);
   }
 
   async close(id: string): Promise<void> {

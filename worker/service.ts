@@ -4,43 +4,56 @@ import { formatShape, isFullyDefined, sizeOf } from "../src/graph/shape.ts";
 import { isVariable, variableType } from "../src/graph/variableOps.ts";
 import { formatBytes } from "../src/runtime/heap.ts";
 import type {
+  ColumnInfo,
   CreateOptions,
   DoctorRequest,
+  FitInfo,
+  FitRequest,
+  FitSteps,
   GraphSource,
   MovingStatistics,
   RunRequest,
   RunResult,
-  SessionApi,
   SessionInfo,
+  TensorData,
 } from "./api.ts";
-import { buildExample } from "./examples.ts";
+import { MemoryColumns, type ColumnStore } from "./columns.ts";
+import { buildExample } from "./examples/index.ts";
+import { FitJob, type StoredFit } from "./fit.ts";
 import type { RunControl } from "./host.ts";
 import { runInSlices, stopped, tensorData } from "./slices.ts";
 
 /** What a host stores so that a later service of the same graph goes on with the same bits. */
 export interface ServiceState extends tf.SessionChanges {
   readonly steps: number;
+  readonly fit: StoredFit | null;
 }
 
 export interface ServiceOptions extends CreateOptions {
   readonly id: string;
+  /** Where training data are. Default: in memory. */
+  readonly columns?: ColumnStore;
   /** Values of an earlier service of the same graph. */
   readonly state?: ServiceState;
 }
 
-export class SessionService implements SessionApi {
+export class SessionService {
   readonly id: string;
   readonly #session: tf.Session;
   readonly #warnings: tf.Finding[];
+  readonly #columns: ColumnStore;
+  #fit: FitJob | null;
   #steps: number;
   #closed = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(id: string, session: tf.Session, warnings: tf.Finding[], steps: number) {
+  private constructor(session: tf.Session, warnings: tf.Finding[], { id, columns, state }: ServiceOptions) {
     this.id = id;
     this.#session = session;
     this.#warnings = warnings;
-    this.#steps = steps;
+    this.#columns = columns ?? new MemoryColumns();
+    this.#fit = state?.fit ? new FitJob(state.fit) : null;
+    this.#steps = state?.steps ?? 0;
   }
 
   /** Builds or imports the graph and opens a session on it. The kernels are the host's: it imports its entry of src/. */
@@ -56,7 +69,7 @@ export class SessionService implements SessionApi {
     });
     if (state) session.putChanges(state);
     else checkVariablesFit(session);
-    return new SessionService(options.id, session, warnings, state?.steps ?? 0);
+    return new SessionService(session, warnings, options);
   }
 
   info(): Promise<SessionInfo> {
@@ -101,18 +114,72 @@ export class SessionService implements SessionApi {
   }
 
   checkpoint(): Promise<Uint8Array> {
-    return this.#next(() => this.#session.checkpoint());
+    return this.#next(() => this.#session.checkpoint({ metadata: this.#fit?.metadata() }));
   }
 
-  restore(checkpoint: Uint8Array): Promise<void> {
-    return this.#next(() => this.#session.restore(checkpoint));
+  restore(checkpoint: Uint8Array | tf.TensorFlowCheckpoint): Promise<void> {
+    return this.#next(async () => {
+      await this.#session.restore(checkpoint);
+      // It stood where the variables were before.
+      this.#fit?.forget();
+      this.#fit = null;
+    });
   }
 
-  doctor({ fetches, feeds }: DoctorRequest): Promise<readonly tf.Finding[]> {
+  doctor({ fetches, feeds, severity }: DoctorRequest): Promise<readonly tf.Finding[]> {
     return this.#next(() => {
       checkNames("fetches", fetches);
-      return this.#session.doctor(fetches, feeds);
+      return this.#session.doctor(fetches, feeds, { severity });
     });
+  }
+
+  listData(): Promise<readonly ColumnInfo[]> {
+    return this.#next(() => this.#columns.list());
+  }
+
+  putData(name: string, rows: TensorData, at: number): Promise<ColumnInfo> {
+    return this.#next(() => {
+      checkColumn(name, rows);
+      this.#fit?.forget();
+      return this.#columns.write(name, rows, at);
+    });
+  }
+
+  deleteData(name: string): Promise<void> {
+    return this.#next(() => {
+      this.#fit?.forget();
+      this.#columns.delete(name);
+    });
+  }
+
+  /** Checks all of the request, and makes its plans. The fit before it is forgotten. */
+  startFit(request: FitRequest): Promise<FitInfo> {
+    return this.#next(() => {
+      const fit = FitJob.start(this.#session, this.#columns, request);
+      this.#fit?.forget();
+      this.#fit = fit;
+      return this.#fit.info();
+    });
+  }
+
+  fit(): Promise<FitInfo> {
+    return this.#next(() => this.#requireFit().info());
+  }
+
+  fitSteps(count: number): Promise<FitSteps> {
+    return this.#next(async () => {
+      this.#warnings.length = 0;
+      const fit = this.#requireFit();
+      const progress = await fit.steps(this.#session, this.#columns, count);
+      this.#steps += progress.length;
+      const { step, steps, ended } = fit.info();
+      return { progress, step, steps, ended, warnings: [...this.#warnings] };
+    });
+  }
+
+  #requireFit(): FitJob {
+    if (!this.#fit) throw new tf.errors.NotFoundError(`The session '${this.id}' has no fit. Start one first.`);
+    return this.#fit;
   }
 
   close(): Promise<void> {
@@ -122,9 +189,10 @@ export class SessionService implements SessionApi {
     });
   }
 
-  /** What changed since the last call: variables that were written, and all counters. Only between calls. */
-  takeState(): ServiceState {
-    return { ...this.#session.takeChanges(), steps: this.#steps };
+  /** What changed since the last call: variables that were written, and all counters. Only between calls. `kept`: see
+   * `Session.takeChanges`. */
+  takeState(kept?: Map<string, tf.FetchedTensor>): ServiceState {
+    return { ...this.#session.takeChanges(kept), steps: this.#steps, fit: this.#fit?.info() ?? null };
   }
 
   #stopped({ repeat = 1 }: RunRequest, done: number, signal: AbortSignal): Error {
@@ -151,6 +219,14 @@ function checkNames(what: string, names: unknown): void {
   if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
     throw new tf.errors.InvalidArgumentError(`${what} must be an array of names of tensors or operations.`);
   }
+}
+
+function checkColumn(name: unknown, rows: unknown): void {
+  if (typeof name !== "string" || name === "")
+    throw new tf.errors.InvalidArgumentError("Data need a name of at least one character.");
+  const { data, shape, dtype } = (rows ?? {}) as Partial<TensorData>;
+  if (!ArrayBuffer.isView(data) || !Array.isArray(shape) || typeof dtype !== "string")
+    throw new tf.errors.InvalidArgumentError(`The data '${name}' must be { dtype, shape, data } with a typed array.`);
 }
 
 /** A rejection as soon as the signal says so, if `why` then has an error. */

@@ -8,7 +8,7 @@ import { sizeOf } from "../src/graph/shape.ts";
 import { formatBytes } from "../src/runtime/heap.ts";
 import type { RunRequest, RunResult, TensorData } from "./api.ts";
 import type { RunControl } from "./host.ts";
-import { macrotask } from "./macrotask.ts";
+import { macrotask } from "../src/runtime/macrotask.ts";
 
 /** A step's work is taken to grow with its arena. These many bytes take some ten milliseconds. */
 const sliceBytes = 64 * 1024 ** 2;

@@ -1,13 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import "../../src/entry/node.ts";
-import { readGolden } from "../helpers/golden.node.ts";
+import { listGolden, readGolden } from "../helpers/golden.node.ts";
 import { bitsOf, type Bits } from "../helpers/sameBits.ts";
 import { testSameBits } from "../helpers/sameBitsSuite.ts";
 import { bitsHash } from "../helpers/bitsHash.ts";
 
 describe("Node", () => {
-  testSameBits((subject) => bitsOf(subject, readGolden));
+  testSameBits((subject) => bitsOf(subject, readGolden, listGolden));
 });
 
 describe("a worker thread", () => {

@@ -27,11 +27,19 @@ async function trained(): Promise<{ session: SessionApi; stub: DurableObjectStub
   return { session, stub: env.SESSIONS.get(env.SESSIONS.idFromString(id)) };
 }
 
+/** Turns what is stored into what version 2 had stored: no data, no fits. */
+function toVersion2(sql: SqlStorage): void {
+  sql.exec("UPDATE schema SET version = 2");
+  sql.exec("ALTER TABLE session DROP COLUMN fit");
+  for (const table of ["columns", "column_groups"]) sql.exec(`DROP TABLE ${table}`);
+}
+
 /** Turns what is stored into what version 1 had stored: its tables, a built-in graph by its name, and no alarm. */
 async function asVersion1(stub: DurableObjectStub, example: string | null): Promise<void> {
   await runInDurableObject(stub, async (_instance, { storage }) => {
     const { sql } = storage;
     storage.transactionSync(() => {
+      toVersion2(sql);
       sql.exec("UPDATE schema SET version = 1");
       sql.exec("CREATE TABLE v1 (name TEXT PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL)");
       sql.exec("INSERT INTO v1 SELECT name, dtype, shape FROM variables");
@@ -67,11 +75,22 @@ test.each(["tutorial", null])("version 1, graph as %j", async (example) => {
   const expected = await goOn(now.session);
   await asVersion1(stub, example);
   expect(await goOn(session)).toEqual(expected);
-  expect(await versionOf(stub)).toBe(2);
+  expect(await versionOf(stub)).toBe(3);
   // Whoever comes from version 1 has no alarm: the first use sets it.
   expect(await runInDurableObject(stub, (_instance, { storage }) => storage.getAlarm())).not.toBeNull();
   await evictDurableObject(stub);
   expect((await session.info()).steps).toBe(6);
+  await Promise.all([session.close(), now.session.close()]);
+});
+
+test("version 2", async () => {
+  const [now, { session, stub }] = [await trained(), await trained()];
+  const expected = await goOn(now.session);
+  await runInDurableObject(stub, (_instance, { storage }) => storage.transactionSync(() => toVersion2(storage.sql)));
+  await evictDurableObject(stub);
+  expect(await goOn(session)).toEqual(expected);
+  expect(await versionOf(stub)).toBe(3);
+  expect(await session.listData()).toEqual([]);
   await Promise.all([session.close(), now.session.close()]);
 });
 
@@ -92,7 +111,7 @@ test("a version that is not known yet is refused, and left alone", async () => {
   const { session, stub } = await trained();
   await runInDurableObject(stub, (_instance, { storage: { sql } }) => void sql.exec("UPDATE schema SET version = 99"));
   await evictDurableObject(stub);
-  await expect(session.info()).rejects.toThrow("The session is stored in version 99, known is 2.");
+  await expect(session.info()).rejects.toThrow("The session is stored in version 99, known is 3.");
   await expect(session.info()).rejects.toThrow(errors.UnimplementedError);
   expect(await versionOf(stub)).toBe(99);
   await session.close();

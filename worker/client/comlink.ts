@@ -4,7 +4,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { AbortedError } from "../../src/graph/errors.ts";
 import type { RemoteHost, SessionHost } from "../host.ts";
 import type { Transport } from "./connection.ts";
-import { outgoingBytes, outgoingRequest, outgoingSource, type Outgoing } from "./transfer.ts";
+import { outgoingBytes, outgoingRequest, outgoingRows, outgoingSource, type Outgoing } from "./transfer.ts";
 
 /** A Worker of node:worker_threads, named by what is used of it. */
 export interface NodeWorker {
@@ -139,6 +139,30 @@ class ComlinkHost implements SessionHost {
 
   doctor(...[id, request]: Parameters<SessionHost["doctor"]>) {
     return this.#proxy.doctor(id, sent(outgoingRequest(request)));
+  }
+
+  listData(id: string) {
+    return this.#proxy.listData(id);
+  }
+
+  putData(...[id, name, rows, at]: Parameters<SessionHost["putData"]>) {
+    return this.#proxy.putData(id, name, sent(outgoingRows(rows)), at);
+  }
+
+  deleteData(id: string, name: string) {
+    return this.#proxy.deleteData(id, name);
+  }
+
+  startFit(...[id, request]: Parameters<SessionHost["startFit"]>) {
+    return this.#proxy.startFit(id, request);
+  }
+
+  fit(id: string) {
+    return this.#proxy.fit(id);
+  }
+
+  fitSteps(id: string, count: number) {
+    return this.#proxy.fitSteps(id, count);
   }
 
   close(id: string) {

@@ -8,18 +8,25 @@ import {
 } from "../../src/graph/errors.ts";
 import type {
   CallOptions,
+  ColumnInfo,
   CreateOptions,
   DoctorRequest,
+  FitCallOptions,
+  FitInfo,
+  FitRequest,
   GraphSource,
   MovingStatistics,
   RunRequest,
   RunResult,
   SessionApi,
+  SessionFit,
   SessionInfo,
+  TensorData,
   Trainlet,
 } from "../api.ts";
-import type { Finding } from "../../src/index.ts";
+import type { Finding, TensorFlowCheckpoint } from "../../src/index.ts";
 import type { SessionHost } from "../host.ts";
+import { RemoteFit } from "./fit.ts";
 
 /** What a transport offers. */
 export interface Transport {
@@ -157,12 +164,42 @@ class ConnectedSession implements SessionApi {
     return this.#connection.call("checkpoint", [this.#id], options);
   }
 
-  restore(checkpoint: Uint8Array, options?: CallOptions): Promise<void> {
-    return this.#connection.call("restore", [this.#id, checkpoint], options);
+  async restore(checkpoint: Uint8Array | TensorFlowCheckpoint, options?: CallOptions): Promise<void> {
+    let file = checkpoint as Uint8Array;
+    if (checkpoint !== null && typeof checkpoint === "object" && "index" in checkpoint) {
+      const { convertTensorFlowCheckpoint } = await import("../../src/runtime/checkpoint.ts");
+      file = await convertTensorFlowCheckpoint(checkpoint);
+    }
+    return this.#connection.call("restore", [this.#id, file], options);
   }
 
   doctor(request: DoctorRequest, options?: CallOptions): Promise<readonly Finding[]> {
     return this.#connection.call("doctor", [this.#id, request], options);
+  }
+
+  listData(options?: CallOptions): Promise<readonly ColumnInfo[]> {
+    return this.#connection.call("listData", [this.#id], options);
+  }
+
+  putData(name: string, rows: TensorData, options: CallOptions & { row?: number } = {}): Promise<ColumnInfo> {
+    const { row = 0, ...rest } = options;
+    return this.#connection.call("putData", [this.#id, name, rows, row], rest);
+  }
+
+  deleteData(name: string, options?: CallOptions): Promise<void> {
+    return this.#connection.call("deleteData", [this.#id, name], options);
+  }
+
+  fit(request: FitRequest, options: FitCallOptions = {}): SessionFit {
+    const { timeoutMs } = options;
+    return new RemoteFit(request, options, {
+      start: (given) => this.#connection.call("startFit", [this.#id, given], { timeoutMs }),
+      steps: (count) => this.#connection.call("fitSteps", [this.#id, count], { timeoutMs }),
+    });
+  }
+
+  fitInfo(options?: CallOptions): Promise<FitInfo> {
+    return this.#connection.call("fit", [this.#id], options);
   }
 
   close(options?: CallOptions): Promise<void> {

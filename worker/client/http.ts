@@ -1,8 +1,23 @@
 /** Transport to a service at a URL (worker/http/). Tensors travel as safetensors; requests of a session keep their order. */
 import { AbortedError, errorFromName } from "../../src/graph/errors.ts";
-import type { CreateOptions, DoctorRequest, GraphSource, MovingStatistics, RunRequest, SessionInfo } from "../api.ts";
+import { encodeSafetensors, type StoredTensor } from "../../src/formats/safetensors.ts";
+import { sizeOf } from "../../src/graph/shape.ts";
+import type {
+  ColumnInfo,
+  CreateOptions,
+  DoctorRequest,
+  FitInfo,
+  FitRequest,
+  FitSteps,
+  GraphSource,
+  MovingStatistics,
+  RunRequest,
+  SessionInfo,
+  TensorData,
+} from "../api.ts";
 import type { Finding } from "../../src/index.ts";
 import type { CallControl, SessionHost } from "../host.ts";
+import { fitRequestToJson, stepsFromJson } from "../http/fitJson.ts";
 import { decodeResult, encodeRequest, frameRequest, safetensorsType } from "../http/frame.ts";
 import { tensorFromJson } from "../http/json.ts";
 import { callHeader } from "../http/names.ts";
@@ -103,6 +118,54 @@ class HttpHost implements SessionHost {
     return (await response.json()) as readonly Finding[];
   }
 
+  async listData(id: string, { signal }: CallControl = {}): Promise<readonly ColumnInfo[]> {
+    const response = await this.#request(id, "/data", { ...get, signal });
+    return (await response.json()) as readonly ColumnInfo[];
+  }
+
+  /** In parts that fit into a body. Each says where it begins, so that sending one twice is the same as once. */
+  async putData(id: string, name: string, rows: TensorData, at: number, { signal }: CallControl = {}) {
+    const [count = 0, ...shape] = rows.shape;
+    const size = sizeOf(shape);
+    const rowBytes = size * rows.data.BYTES_PER_ELEMENT;
+    const perPart = Math.max(1, Math.floor(partBytes / Math.max(1, rowBytes)));
+    let info: ColumnInfo;
+    let row = 0;
+    do {
+      const end = Math.min(row + perPart, count);
+      const data = rows.data.slice(row * size, end * size);
+      const part = count <= perPart ? rows : { ...rows, shape: [end - row, ...shape], data };
+      const body = encodeSafetensors(new Map([[name, part as StoredTensor]]));
+      const path = `/data/${encodeURIComponent(name)}?row=${at + row}`;
+      const headers = { "content-type": safetensorsType };
+      const response = await this.#request(id, path, { method: "PUT", body, headers, signal, safe: true });
+      info = (await response.json()) as ColumnInfo;
+      row = end;
+    } while (row < count);
+    return info;
+  }
+
+  async deleteData(id: string, name: string, { signal }: CallControl = {}): Promise<void> {
+    await this.#request(id, `/data/${encodeURIComponent(name)}`, { method: "DELETE", signal });
+  }
+
+  async startFit(id: string, request: FitRequest, { signal }: CallControl = {}): Promise<FitInfo> {
+    const init = post(JSON.stringify(fitRequestToJson(request)), "application/json");
+    const response = await this.#request(id, "/fit", { ...init, method: "PUT", signal });
+    return (await response.json()) as FitInfo;
+  }
+
+  async fit(id: string, { signal }: CallControl = {}): Promise<FitInfo> {
+    const response = await this.#request(id, "/fit", { ...get, signal });
+    return (await response.json()) as FitInfo;
+  }
+
+  async fitSteps(id: string, count: number, { signal }: CallControl = {}): Promise<FitSteps> {
+    const init = post(JSON.stringify({ count }), "application/json");
+    const response = await this.#request(id, "/fit/steps", { ...init, signal });
+    return stepsFromJson((await response.json()) as FitSteps);
+  }
+
   async close(id: string, { signal }: CallControl = {}): Promise<void> {
     await this.#request(id, "", { method: "DELETE", signal });
   }
@@ -129,6 +192,9 @@ class HttpHost implements SessionHost {
     return response;
   }
 }
+
+/** Of data: small enough for a body, and for the memory of both ends. */
+const partBytes = 4 * 1024 ** 2;
 
 const get = { method: "GET", safe: true } as const;
 

@@ -1,9 +1,9 @@
 /** Transport without a way: sessions in the caller's own realm. Arguments are cloned, as on the way to a worker. */
 import { LocalHost } from "../localHost.ts";
-import type { CreateOptions, DoctorRequest, GraphSource, RunRequest } from "../api.ts";
+import type { CreateOptions, DoctorRequest, FitRequest, GraphSource, RunRequest, TensorData } from "../api.ts";
 import type { RunControl } from "../host.ts";
 import type { Transport } from "./connection.ts";
-import { outgoingBytes, outgoingRequest, outgoingSource, type Outgoing } from "./transfer.ts";
+import { outgoingBytes, outgoingRequest, outgoingRows, outgoingSource, type Outgoing } from "./transfer.ts";
 
 export function inProcess(): Transport {
   const host = new CloningHost();
@@ -25,6 +25,14 @@ class CloningHost extends LocalHost {
 
   override doctor(id: string, request: DoctorRequest) {
     return super.doctor(id, cloned(outgoingRequest(request)));
+  }
+
+  override putData(id: string, name: string, rows: TensorData, at: number) {
+    return super.putData(id, name, cloned(outgoingRows(rows)), at);
+  }
+
+  override startFit(id: string, request: FitRequest) {
+    return super.startFit(id, structuredClone(request));
   }
 }
 

@@ -1,5 +1,5 @@
 /** What happens to feeds on their way to another realm: copied as structured clone does, or moved where the caller says so. */
-import type { GraphSource, RunRequest } from "../api.ts";
+import type { GraphSource, RunRequest, TensorData } from "../api.ts";
 
 const marked = new WeakMap<object, readonly ArrayBufferLike[]>();
 
@@ -44,6 +44,16 @@ export function outgoingBytes(bytes: Uint8Array): Outgoing<Uint8Array> {
   return {
     value: marks.length === 0 && isPart(bytes) ? Uint8Array.from(bytes) : bytes,
     transfer: marks as ArrayBuffer[],
+  };
+}
+
+/** Rows of data: copied, unless their array is marked. */
+export function outgoingRows(rows: TensorData): Outgoing<TensorData> {
+  const array = arrayOf(rows);
+  const marks = [...marksOf(rows), ...marksOf(array)] as ArrayBuffer[];
+  return {
+    value: array && marks.length === 0 && isPart(array) ? { ...rows, data: array.slice() } : rows,
+    transfer: marks,
   };
 }
 

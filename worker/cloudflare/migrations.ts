@@ -1,7 +1,8 @@
 /** From each earlier version of a session's tables to the next one. Sessions outlive deployments. */
 import { exportMetaGraph } from "../../src/index.ts";
 import type { ExampleName, GraphSource } from "../api.ts";
-import { buildExample } from "../examples.ts";
+import { buildExample } from "../examples/index.ts";
+import { columnTables } from "./columns.ts";
 
 /** Reads what it needs, and gives what to do inside the transaction. `writeGraph` replaces the graph's chunks. */
 export type Migration = (sql: SqlStorage) => Promise<(writeGraph: (bytes: Uint8Array) => void) => void>;
@@ -29,6 +30,13 @@ export const migrations: { readonly [from: number]: Migration } = {
       sql.exec("DELETE FROM chunks WHERE key = 'graph'");
       writeGraph(graph);
       sql.exec("UPDATE session SET source = 'binary'");
+    };
+  },
+  /** Version 2 knew neither data nor fits. */
+  async 2(sql) {
+    return () => {
+      for (const table of columnTables) sql.exec(table);
+      sql.exec("ALTER TABLE session ADD COLUMN fit TEXT");
     };
   },
 };

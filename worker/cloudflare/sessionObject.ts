@@ -5,13 +5,23 @@
 import { DurableObject } from "cloudflare:workers";
 import "../../src/entry/workerd.ts";
 import { AbortedError, InternalError } from "../../src/graph/errors.ts";
-import type { CreateOptions, DoctorRequest, GraphSource, RunRequest, SessionInfo } from "../api.ts";
+import type { FetchedTensor } from "../../src/graph/tensorValue.ts";
+import type {
+  CreateOptions,
+  DoctorRequest,
+  FitRequest,
+  GraphSource,
+  RunRequest,
+  SessionInfo,
+  TensorData,
+} from "../api.ts";
 import type { RunControl } from "../host.ts";
 import { createApp, type HttpApp, type HttpHost } from "../http/app.ts";
 import { discardBody } from "../http/body.ts";
 import { maxBodyBytes } from "../http/limits.ts";
 import { problemResponse } from "../http/problem.ts";
 import { SessionService, sessionNotFound } from "../service.ts";
+import { StoredColumns } from "./columns.ts";
 import { IdleAlarm } from "./idle.ts";
 import { SessionStorage, storedSource } from "./storage.ts";
 
@@ -30,9 +40,12 @@ const evicted = new FinalizationRegistry<SessionService>((service) => void servi
 export class SessionObject extends DurableObject<Settings> implements HttpHost {
   readonly #id: string;
   readonly #storage: SessionStorage;
+  readonly #columns: StoredColumns;
   readonly #app: HttpApp;
   readonly #idle: IdleAlarm;
   readonly #waiting = { requests: 0, bytes: 0 };
+  /** Memory for the values of variables on their way to storage: fresh copies in each step would be garbage by the megabyte. */
+  readonly #kept = new Map<string, FetchedTensor>();
   #service: SessionService | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -40,6 +53,7 @@ export class SessionObject extends DurableObject<Settings> implements HttpHost {
     super(state, env);
     this.#id = state.id.toString();
     this.#storage = new SessionStorage(state.storage);
+    this.#columns = new StoredColumns(state.storage);
     this.#idle = new IdleAlarm(state.storage, env.TRAINLET_IDLE_SECONDS);
     this.#app = createApp(this);
   }
@@ -72,7 +86,7 @@ export class SessionObject extends DurableObject<Settings> implements HttpHost {
 
   create(source: GraphSource, options: CreateOptions = {}): Promise<SessionInfo> {
     return this.#next(async () => {
-      const service = await SessionService.create(source, { ...options, id: this.#id });
+      const service = await SessionService.create(source, { ...options, id: this.#id, columns: this.#columns });
       try {
         const stored = await storedSource(source);
         this.#storage.create(stored, options.maxMemoryBytes, service.takeState());
@@ -115,6 +129,31 @@ export class SessionObject extends DurableObject<Settings> implements HttpHost {
     return this.#read((service) => service.doctor(request));
   }
 
+  listData() {
+    return this.#read((service) => service.listData());
+  }
+
+  /** Data are stored by themselves. */
+  putData(_id: string, name: string, rows: TensorData, at: number) {
+    return this.#read((service) => service.putData(name, rows, at));
+  }
+
+  deleteData(_id: string, name: string) {
+    return this.#read((service) => service.deleteData(name));
+  }
+
+  startFit(_id: string, request: FitRequest) {
+    return this.#write((service) => service.startFit(request));
+  }
+
+  fit() {
+    return this.#read((service) => service.fit());
+  }
+
+  fitSteps(_id: string, count: number) {
+    return this.#write((service) => service.fitSteps(count));
+  }
+
   close(): Promise<void> {
     return this.#next(async () => {
       if (!this.#storage.exists()) throw sessionNotFound(this.#id);
@@ -146,7 +185,7 @@ export class SessionObject extends DurableObject<Settings> implements HttpHost {
 
   #store(service: SessionService): void {
     try {
-      this.#storage.update(service.takeState());
+      this.#storage.update(service.takeState(this.#kept));
     } catch (error) {
       // Memory is ahead of storage now. The next call starts from what is stored.
       this.#drop();
@@ -174,7 +213,12 @@ export class SessionObject extends DurableObject<Settings> implements HttpHost {
     if (!stored) throw sessionNotFound(this.#id);
     await this.#idle.touch();
     const { source, maxMemoryBytes, state } = stored;
-    const service = await SessionService.create(source, { id: this.#id, maxMemoryBytes, state });
+    const service = await SessionService.create(source, {
+      id: this.#id,
+      maxMemoryBytes,
+      state,
+      columns: this.#columns,
+    });
     this.#keep(service);
     return service;
   }

@@ -5,13 +5,15 @@
 import { FetchedTensor, errors, type DTypeName, type TypedArray } from "../../src/index.ts";
 import { dtypeFromName } from "../../src/graph/dtype.ts";
 import type { GraphSource } from "../api.ts";
+import { fitFromText, fitToText } from "../http/fit.ts";
 import type { ServiceState } from "../service.ts";
+import { columnTables } from "./columns.ts";
 import { migrations, storedSource, variablesTable } from "./migrations.ts";
 
 export { storedSource };
 
 /** Version of the tables. A change of them adds a step to `migrations`. */
-const schemaVersion = 2;
+const schemaVersion = 3;
 
 const chunkBytes = 1024 ** 2;
 
@@ -40,8 +42,8 @@ export class SessionStorage {
       this.#sql.exec("INSERT INTO schema VALUES (?)", schemaVersion);
       this.#sql.exec(`CREATE TABLE session (
         source TEXT NOT NULL, max_memory_bytes INTEGER,
-        seed INTEGER, steps INTEGER, generators TEXT, updates TEXT)`);
-      this.#sql.exec(variablesTable);
+        seed INTEGER, steps INTEGER, generators TEXT, updates TEXT, fit TEXT)`);
+      for (const table of [variablesTable, ...columnTables]) this.#sql.exec(table);
       this.#sql.exec(
         "CREATE TABLE chunks (key TEXT, part INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID",
       );
@@ -77,6 +79,7 @@ export class SessionStorage {
       state: {
         seed: row.seed,
         steps: row.steps,
+        fit: row.fit === null ? null : fitFromText(row.fit),
         generators: JSON.parse(row.generators) as ServiceState["generators"],
         updates: JSON.parse(row.updates) as ServiceState["updates"],
         variables: new Map(variables.map((variable) => [variable.name, this.#readVariable(variable)])),
@@ -97,11 +100,12 @@ export class SessionStorage {
     });
   }
 
-  #writeState({ seed, steps, generators, updates, variables }: ServiceState): void {
+  #writeState({ seed, steps, fit, generators, updates, variables }: ServiceState): void {
     this.#sql.exec(
-      "UPDATE session SET seed = ?, steps = ?, generators = ?, updates = ?",
+      "UPDATE session SET seed = ?, steps = ?, fit = ?, generators = ?, updates = ?",
       seed,
       steps,
+      fit && fitToText(fit),
       JSON.stringify(generators),
       JSON.stringify(updates),
     );
@@ -120,8 +124,7 @@ export class SessionStorage {
   /** A value keeps its size, so that its chunks replace those before. */
   #writeChunks(key: string, bytes: Uint8Array): void {
     for (let part = 0; part * chunkBytes < bytes.length; part++) {
-      const chunk = bytes.slice(part * chunkBytes, (part + 1) * chunkBytes);
-      this.#sql.exec("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?)", key, part, chunk.buffer);
+      this.#sql.exec("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?)", key, part, chunkOf(bytes, part));
     }
   }
 
@@ -139,11 +142,18 @@ export class SessionStorage {
   }
 }
 
+/** The buffer itself where it is no larger. */
+function chunkOf(bytes: Uint8Array, part: number): ArrayBuffer {
+  const whole = bytes.byteLength === bytes.buffer.byteLength && bytes.length <= chunkBytes;
+  return (whole ? bytes : bytes.slice(part * chunkBytes, (part + 1) * chunkBytes)).buffer as ArrayBuffer;
+}
+
 type SessionRow = {
   source: "binary" | "json";
   max_memory_bytes: number | null;
   seed: number;
   steps: number;
+  fit: string | null;
   generators: string;
   updates: string;
 };

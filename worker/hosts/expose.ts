@@ -1,6 +1,14 @@
 /** The sessions of a worker, exposed over Comlink. Results move to the caller, who owns them; the session keeps none. */
 import * as Comlink from "comlink";
-import type { CreateOptions, DoctorRequest, GraphSource, RunRequest, RunResult } from "../api.ts";
+import type {
+  CreateOptions,
+  DoctorRequest,
+  FitRequest,
+  GraphSource,
+  RunRequest,
+  RunResult,
+  TensorData,
+} from "../api.ts";
 import type { RemoteHost, StopReason } from "../host.ts";
 import { LocalHost } from "../localHost.ts";
 import { RunningCalls } from "../running.ts";
@@ -48,6 +56,30 @@ class TransferringHost implements RemoteHost {
 
   doctor(id: string, request: DoctorRequest) {
     return this.#host.doctor(id, request);
+  }
+
+  listData(id: string) {
+    return this.#host.listData(id);
+  }
+
+  putData(id: string, name: string, rows: TensorData, at: number) {
+    return this.#host.putData(id, name, rows, at);
+  }
+
+  deleteData(id: string, name: string) {
+    return this.#host.deleteData(id, name);
+  }
+
+  startFit(id: string, request: FitRequest) {
+    return this.#host.startFit(id, request);
+  }
+
+  fit(id: string) {
+    return this.#host.fit(id);
+  }
+
+  fitSteps(id: string, count: number) {
+    return this.#host.fitSteps(id, count);
   }
 
   close(id: string) {

@@ -61,6 +61,11 @@ export const finding = v.pipe(
     message: v.string(),
     ops: v.pipe(v.array(v.string()), v.description("Operations that the message names.")),
     fix: v.pipe(v.string(), v.description("What to write instead, as code.")),
+    layers: v.optional(v.pipe(v.array(v.string()), v.description("The layers or variables concerned."))),
+    figures: v.optional(
+      v.pipe(v.record(v.string(), v.number()), v.description("What was measured, by layer or variable.")),
+    ),
+    silenced: v.optional(v.pipe(v.string(), v.description("Why nobody is warned of it."))),
   }),
   v.description("What the doctor found."),
 );
@@ -94,6 +99,45 @@ export const layerStatistics = v.pipe(
   }),
   v.description("The moving statistics of a batch-norm layer."),
 );
+
+const scalars = v.record(v.string(), v.union([v.number(), special]));
+
+export const columnInfo = v.pipe(
+  v.strictObject({
+    name: v.string(),
+    dtype: v.picklist(dtypeNames),
+    shape: v.pipe(sizes, v.description("Of a row.")),
+    rows: v.pipe(v.number(), v.integer()),
+  }),
+  v.description("Rows of training data."),
+);
+
+export const fitProgress = v.strictObject({
+  step: v.pipe(v.number(), v.integer(), v.description("Steps made since the fit's beginning, this one included.")),
+  steps: v.pipe(v.number(), v.integer()),
+  epoch: v.pipe(v.number(), v.integer(), v.description("From 1.")),
+  fetches: scalars,
+  stepsPerSecond: v.pipe(v.nullable(v.number()), v.description("null at the edge, whose clock stands still.")),
+  validation: v.optional(scalars),
+});
+
+const fitPlace = {
+  step: v.pipe(v.number(), v.integer(), v.description("Steps made since the fit's beginning.")),
+  steps: v.pipe(v.number(), v.integer(), v.description("Steps that it will have made when it ends.")),
+  ended: v.pipe(v.nullable(v.string()), v.description("Why it is over; null while it is not.")),
+};
+
+export const fitInfo = v.strictObject({
+  request: v.looseObject({}),
+  ...fitPlace,
+  state: v.pipe(v.looseObject({}), v.description("With a checkpoint, all that another session needs to go on.")),
+});
+
+export const fitSteps = v.strictObject({
+  progress: v.pipe(v.array(fitProgress), v.description("One for each step made.")),
+  ...fitPlace,
+  warnings: v.pipe(v.array(finding), v.description("What the doctor says that it has not said before.")),
+});
 
 export const health = v.strictObject({ status: v.literal("ok"), version: v.string() });
 

@@ -7,15 +7,16 @@ import type { SessionHost } from "../host.ts";
 import { RunningCalls } from "../running.ts";
 import { version } from "../version.ts";
 import { discardBody } from "./body.ts";
+import { fitRequestToJson, stepsToJson } from "./fitJson.ts";
 import { encodeResult, safetensorsType } from "./frame.ts";
 import { gate, type GateOptions } from "./gate.ts";
 import { tensorToJson } from "./json.ts";
 import { maxJsonResultBytes, maxResultBytes } from "./limits.ts";
 import { callHeader } from "./names.ts";
 import { HttpError, problemResponse } from "./problem.ts";
-import { readCheckpoint, readRequest, readSource } from "./read.ts";
+import { readCheckpoint, readFit, readFitSteps, readRequest, readRows, readSource } from "./read.ts";
 import { allRoutes, jsonType, type RouteId } from "./routes.ts";
-import { check, createQuery, doctorBody, doctorQuery, runBody, runQuery } from "./schemas.ts";
+import { check, createQuery, dataQuery, doctorBody, doctorQuery, runBody, runQuery } from "./schemas.ts";
 
 /** Sessions as the routes need them. */
 export interface HttpHost extends SessionHost {
@@ -93,6 +94,26 @@ function handlersFor(host: HttpHost): { readonly [Id in RouteId]: Handler } {
       await host.restore(idOf(c), await readCheckpoint(c));
       return c.body(null, 204);
     },
+    listData: async (c) => c.json(await host.listData(idOf(c))),
+    async putData(c) {
+      const { row = 0 } = check(dataQuery, c.req.query(), "query");
+      return c.json(await host.putData(idOf(c), nameOf(c), await readRows(c), row));
+    },
+    async deleteData(c) {
+      await host.deleteData(idOf(c), nameOf(c));
+      return c.body(null, 204);
+    },
+    async startFit(c) {
+      const { request, ...rest } = await host.startFit(idOf(c), await readFit(c));
+      return c.json({ request: fitRequestToJson(request), ...rest });
+    },
+    async fit(c) {
+      const { request, ...rest } = await host.fit(idOf(c));
+      return c.json({ request: fitRequestToJson(request), ...rest });
+    },
+    async fitSteps(c) {
+      return json(stepsToJson(await host.fitSteps(idOf(c), await readFitSteps(c))));
+    },
     // Loaded when they are asked for: a session's object never is.
     async openapi(c) {
       const { openApi } = await import("./openapi.ts");
@@ -109,6 +130,10 @@ function handlersFor(host: HttpHost): { readonly [Id in RouteId]: Handler } {
 
 function idOf(c: Context): string {
   return c.req.param("id") ?? "";
+}
+
+function nameOf(c: Context): string {
+  return c.req.param("name") ?? "";
 }
 
 function callOf(c: Context): string | null {

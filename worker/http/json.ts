@@ -109,6 +109,19 @@ export function feedFromJson(json: unknown, path: string, budget?: FeedBudget): 
   return { dtype: dtype as DTypeName, shape: shape ?? own, data: array };
 }
 
+/** Writes a feed as `feedFromJson` reads it. */
+export function feedToJson(value: FeedValue): unknown {
+  if (ArrayBuffer.isView(value)) return elementsToJson(value as TypedArray);
+  if (typeof value !== "object" || value === null || !("data" in value)) return nestedToJson(value as Nested);
+  const { data, shape, dtype } = value;
+  const name = typeof dtype === "object" ? dtype.name : dtype;
+  return { dtype: name, shape, data: elementsToJson(data as TypedArray) };
+}
+
+function elementsToJson(data: ArrayLike<number | bigint | boolean>): unknown {
+  return nestedToJson(Array.from(data) as Nested);
+}
+
 /** Writes a number, boolean or nested array, which have no dtype. */
 export function nestedToJson(value: Nested): unknown {
   if (typeof value === "bigint") return String(value);

@@ -19,6 +19,9 @@ export const maxJsonResultBytes = 8 * mebibyte;
 
 export const maxRepeat = 1_000_000;
 
+/** Steps of a fit in one request: what came of each is answered, and stored at its end. */
+export const maxFitSteps = 1000;
+
 /** Names in `fetches`, in `collect` and in `feeds`. */
 export const maxNames = 1000;
 export const maxNameLength = 1000;

@@ -3,8 +3,11 @@ import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from "@valibot/
 import type { GenericSchema } from "valibot";
 import { version } from "../version.ts";
 import {
+  columnInfo,
   feedValue,
   finding,
+  fitInfo,
+  fitSteps,
   health,
   layerStatistics,
   metaGraph,
@@ -24,7 +27,7 @@ import {
   type Route,
   type RouteId,
 } from "./routes.ts";
-import { doctorBody, exampleBody, feed, runBody } from "./schemas.ts";
+import { doctorBody, exampleBody, feed, fitBody, runBody } from "./schemas.ts";
 
 export type Json = { readonly [key: string]: unknown };
 
@@ -73,6 +76,10 @@ const definitions: Record<string, GenericSchema> = {
   DoctorRequest: doctorBody,
   Finding: finding,
   LayerStatistics: layerStatistics,
+  Data: columnInfo,
+  FitRequest: fitBody,
+  Fit: fitInfo,
+  FitSteps: fitSteps,
   Tensor: tensor,
   Feed: feedValue,
   Nested: nested,
@@ -145,7 +152,7 @@ function parameters({ path, query, headers = {} }: Route): Parameter[] {
     name,
     in: "path" as const,
     required: true,
-    description: "The session's id, as POST /v1/sessions gave it.",
+    description: name === "id" ? "The session's id, as POST /v1/sessions gave it." : "A name of your choice.",
     schema: { type: "string" },
   }));
   const inQuery = Object.entries(query?.entries ?? {}).map(([name, entry]) => {

@@ -1,7 +1,10 @@
 /** Reading requests: a graph, or what to run, in each of their forms. */
 import type { Context } from "hono";
-import type { GraphSource, RunRequest } from "../api.ts";
+import { decodeSafetensors } from "../../src/formats/safetensors.ts";
+import { InvalidArgumentError } from "../../src/graph/errors.ts";
+import type { FitRequest, GraphSource, RunRequest, TensorData } from "../api.ts";
 import { parseJson, readBody } from "./body.ts";
+import { fitRequestFromJson } from "./fit.ts";
 import { decodeRequest, safetensorsType } from "./frame.ts";
 import { maxGraphBytes, maxJsonBytes } from "./limits.ts";
 import { HttpError } from "./problem.ts";
@@ -9,6 +12,7 @@ import { jsonType, protobufType } from "./routes.ts";
 import {
   check,
   exampleBody,
+  fitStepsBody,
   isExample,
   readFeeds,
   type doctorBody,
@@ -56,6 +60,29 @@ export async function readRequest<Body extends typeof runBody | typeof doctorBod
 export async function readCheckpoint(c: Context): Promise<Uint8Array> {
   if (contentType(c) !== safetensorsType) throw wrongType(c, [safetensorsType]);
   return readBody(c.req.raw);
+}
+
+/** Rows of data: the only tensor of a file. */
+export async function readRows(c: Context): Promise<TensorData> {
+  if (contentType(c) !== safetensorsType) throw wrongType(c, [safetensorsType]);
+  const { tensors } = decodeSafetensors(await readBody(c.req.raw));
+  const [rows] = tensors.values();
+  if (!rows || tensors.size > 1)
+    throw new InvalidArgumentError(`The file must hold one tensor, the rows; it has ${tensors.size}.`);
+  return rows;
+}
+
+export async function readFit(c: Context): Promise<FitRequest> {
+  return fitRequestFromJson(await readJson(c));
+}
+
+export async function readFitSteps(c: Context): Promise<number> {
+  return check(fitStepsBody, await readJson(c)).count ?? 1;
+}
+
+async function readJson(c: Context): Promise<unknown> {
+  if (contentType(c) !== jsonType) throw wrongType(c, [jsonType]);
+  return parseJson(await readBody(c.req.raw, maxJsonBytes, "A body in JSON"));
 }
 
 const queryLists = new Set(["fetches", "collect"]);

@@ -1,9 +1,30 @@
 /** Every route of the service: what it takes, what it answers. app.ts ties each to what does it, openapi.ts describes it. */
 import type { GenericSchema } from "valibot";
 import * as v from "valibot";
-import { finding, health, layerStatistics, metaGraph, problem, runResult, sessionInfo } from "./answers.ts";
+import {
+  columnInfo,
+  finding,
+  fitInfo,
+  fitSteps,
+  health,
+  layerStatistics,
+  metaGraph,
+  problem,
+  runResult,
+  sessionInfo,
+} from "./answers.ts";
 import { safetensorsType } from "./frame.ts";
-import { createQuery, doctorBody, doctorQuery, exampleBody, runBody, runQuery } from "./schemas.ts";
+import {
+  createQuery,
+  dataQuery,
+  doctorBody,
+  doctorQuery,
+  exampleBody,
+  fitBody,
+  fitStepsBody,
+  runBody,
+  runQuery,
+} from "./schemas.ts";
 
 export const jsonType = "application/json";
 export const protobufType = "application/x-protobuf";
@@ -133,6 +154,54 @@ export const routes = {
     bodies: { [safetensorsType]: tensors },
     answer: { status: 204, text: "Done." },
     refusals: [413, 415],
+  },
+  listData: {
+    method: "GET",
+    path: "/v1/sessions/{id}/data",
+    summary: "Lists the training data of a session",
+    answer: { status: 200, text: "The data.", contents: { [jsonType]: { schema: v.array(columnInfo) } } },
+  },
+  putData: {
+    method: "PUT",
+    path: "/v1/sessions/{id}/data/{name}",
+    summary: "Stores rows of training data next to the session",
+    text: "The file holds one tensor, whose first dimension counts rows. Larger data come in parts, each with its first row.",
+    query: dataQuery,
+    bodies: { [safetensorsType]: tensors },
+    answer: { status: 200, text: "What is stored now.", contents: { [jsonType]: { schema: columnInfo } } },
+    refusals: [413, 415],
+  },
+  deleteData: {
+    method: "DELETE",
+    path: "/v1/sessions/{id}/data/{name}",
+    summary: "Deletes training data",
+    answer: { status: 204, text: "They are gone." },
+  },
+  startFit: {
+    method: "PUT",
+    path: "/v1/sessions/{id}/fit",
+    summary: "Begins a fit over stored data",
+    text:
+      "Takes no step yet: POST …/fit/steps does. A fit that the session had is forgotten; its variables stay. After an " +
+      "eviction a fit goes on where its last answered steps left it, with the same bits.",
+    bodies: { [jsonType]: { schema: fitBody } },
+    answer: { status: 200, text: "The fit.", contents: { [jsonType]: { schema: fitInfo } } },
+    refusals: [413, 415, 422],
+  },
+  fit: {
+    method: "GET",
+    path: "/v1/sessions/{id}/fit",
+    summary: "Tells where the fit stands",
+    answer: { status: 200, text: "The fit.", contents: { [jsonType]: { schema: fitInfo } } },
+  },
+  fitSteps: {
+    method: "POST",
+    path: "/v1/sessions/{id}/fit/steps",
+    summary: "Takes the next steps of the fit",
+    text: "What changed is stored before the answer is sent. Between two such requests others have their turn.",
+    bodies: { [jsonType]: { schema: fitStepsBody } },
+    answer: { status: 200, text: "What the steps reported.", contents: { [jsonType]: { schema: fitSteps } } },
+    refusals: [413, 415, 422],
   },
   openapi: {
     method: "GET",

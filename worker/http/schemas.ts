@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "../../src/graph/errors.ts";
 import type { FeedValue, TypedArray } from "../../src/index.ts";
 import type { RunRequest } from "../api.ts";
 import { FeedBudget, feedFromJson, refuse } from "./json.ts";
-import { maxNameLength, maxNames, maxRepeat } from "./limits.ts";
+import { maxFitSteps, maxNameLength, maxNames, maxRepeat } from "./limits.ts";
 
 const name = v.pipe(v.string(), v.maxLength(maxNameLength, `a name of at most ${maxNameLength} characters`));
 
@@ -35,7 +35,9 @@ export const createQuery = v.strictObject({
 
 /** A body that asks for a built-in graph; every other one is a MetaGraphDef. */
 export const exampleBody = v.pipe(
-  v.strictObject({ example: v.pipe(v.string(), v.description("tutorial, or tutorial-forgotten")) }),
+  v.strictObject({
+    example: v.pipe(v.string(), v.description("tutorial, tutorial-forgotten, mnist or mnist-forgotten")),
+  }),
   v.description("A built-in graph."),
 );
 
@@ -75,7 +77,15 @@ export const runBody = v.strictObject({
   collect: v.optional(collect),
 });
 
-export const doctorBody = v.pick(runBody, ["fetches", "feeds"]);
+const severity = v.pipe(
+  v.picklist(["error", "warning", "info"]),
+  v.description("Leaves out findings that are less severe. Default warning."),
+);
+
+export const doctorBody = v.strictObject({
+  ...v.pick(runBody, ["fetches", "feeds"]).entries,
+  severity: v.optional(severity),
+});
 
 /** What may stand in the query, for bodies that hold tensors only. Names may be repeated or separated by commas. */
 export const runQuery = v.strictObject({
@@ -84,7 +94,94 @@ export const runQuery = v.strictObject({
   collect: v.optional(collect),
 });
 
-export const doctorQuery = v.pick(runQuery, ["fetches"]);
+export const doctorQuery = v.strictObject({
+  ...v.pick(runQuery, ["fetches"]).entries,
+  severity: v.optional(severity),
+});
+
+/** What may be said of rows that are put. */
+export const dataQuery = v.strictObject({
+  row: v.optional(
+    v.pipe(
+      integerText,
+      v.minValue(0, "at least 0"),
+      v.description("Where the rows begin. Default 0: the data are made anew. Parts follow without a gap."),
+    ),
+  ),
+});
+
+const count = v.pipe(v.number(), v.integer("an integer"), v.minValue(1, "at least 1"));
+
+/** Names by a name. */
+const named = v.record(v.string(), name);
+
+const constants = v.optional(v.pipe(feeds, v.description("Feeds that stay the same in every step.")));
+
+const columns = v.pipe(named, v.description("Names of data, by tensor: a row is a sample."));
+
+const pixels = v.pipe(v.number(), v.integer("an integer"), v.minValue(0, "at least 0"));
+
+const augment = v.optional(
+  v.pipe(
+    v.record(
+      v.string(),
+      v.strictObject({
+        shift: v.optional(pixels),
+        flip: v.optional(v.boolean()),
+        crop: v.optional(v.tuple([count, count])),
+      }),
+    ),
+    v.description("What happens to pictures on their way into a batch, by tensor."),
+  ),
+);
+
+const scalars = v.pipe(named, v.description("Tensors of one number, by names of your choice."));
+
+export const fitBody = v.strictObject({
+  feeds: columns,
+  constants,
+  augment,
+  train: v.pipe(name, v.description("The training operation.")),
+  fetches: v.optional(
+    v.pipe(scalars, v.description("What every step reports. The one called loss must be finite; else the fit ends.")),
+  ),
+  batchSize: count,
+  epochs: v.optional(v.pipe(count, v.description("Where the fit ends, counted from its beginning; or give steps."))),
+  steps: v.optional(count),
+  seed: v.optional(v.pipe(v.number(), v.safeInteger("an integer"), v.description("Decides the order of the rows."))),
+  lastBatch: v.optional(v.picklist(["keep", "drop"])),
+  checkNumerics: v.optional(v.boolean()),
+  validation: v.optional(
+    v.pipe(
+      v.strictObject({
+        feeds: columns,
+        constants,
+        augment,
+        fetches: scalars,
+        batchSize: v.optional(count),
+        every: v.optional(v.union([v.literal("epoch"), count])),
+      }),
+      v.description("Means over all rows of other data, after every epoch or so many steps."),
+    ),
+  ),
+  earlyStopping: v.optional(
+    v.strictObject({
+      monitor: v.string(),
+      patience: count,
+      mode: v.optional(v.picklist(["min", "max"])),
+      minDelta: v.optional(v.number()),
+    }),
+  ),
+  resume: v.optional(
+    v.pipe(v.looseObject({}), v.description("The state of another fit, whose checkpoint the session has restored.")),
+  ),
+});
+
+export const fitStepsBody = v.strictObject({
+  count: v.optional(
+    v.pipe(count, v.maxValue(maxFitSteps, `at most ${maxFitSteps}`), v.description("How many steps. Default 1.")),
+  ),
+});
 
 /** Checks `json` and says where it does not fit. `place` is what the paths start from: "", or "query". */
 export function check<S extends v.GenericSchema>(schema: S, json: unknown, place = ""): v.InferOutput<S> {

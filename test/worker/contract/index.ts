@@ -1,6 +1,7 @@
 /** The contract of worker/api.ts as tests, the same for every host. A host's test file says how it is reached. */
 import { afterAll, beforeAll } from "vitest";
 import { testErrors } from "./errors.ts";
+import { testFit } from "./fit.ts";
 import { Fixture, type Host } from "./fixture.ts";
 import { testLifecycle } from "./lifecycle.ts";
 import { testStopping } from "./stopping.ts";
@@ -14,4 +15,5 @@ export function testContract(host: Host): void {
   testLifecycle(fixture);
   testErrors(fixture);
   testStopping(fixture);
+  testFit(fixture);
 }

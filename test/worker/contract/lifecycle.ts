@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../../src/formats/safetensors.ts";
 import * as tf from "../../../src/index.ts";
 import { bitsHash } from "../../helpers/bitsHash.ts";
+import { writeTensorBundle } from "../../helpers/tensorBundle.ts";
 import { entries, expectError, kernel, mean, type Fixture } from "./fixture.ts";
 
 export function testLifecycle(f: Fixture): void {
@@ -56,6 +57,20 @@ export function testLifecycle(f: Fixture): void {
       });
       expect(await kernels[1]).toEqual(await kernels[0]);
       expect(await kernels[0]).not.toEqual(f.golden.tensors.get("init/conv_1/kernel"));
+      await Promise.all([first.close(), second.close()]);
+    });
+
+    test("TensorFlow's own are taken by the same call", async () => {
+      const [first, second] = [await f.initialized(), await f.trainlet.create({ example: "tutorial" })];
+      await first.run({ fetches: ["train_op"], feeds: f.feeds, repeat: 2 });
+      const { tensors } = decodeSafetensors(await first.checkpoint());
+      const files = writeTensorBundle(Object.fromEntries(tensors));
+      await second.restore(files);
+      expect(decodeSafetensors(await second.checkpoint()).tensors).toEqual(tensors);
+      expect((await second.movingStatistics())[0].updates).toBeNull();
+      files.data[0][0] ^= 1;
+      await expectError(second.restore(files), "InvalidArgumentError", "has the checksum");
+      expect(decodeSafetensors(await second.checkpoint()).tensors).toEqual(tensors);
       await Promise.all([first.close(), second.close()]);
     });
 

@@ -1,27 +1,11 @@
-/** The built-in graphs, so that a service can be tried without exporting one first. */
-import * as tf from "../src/index.ts";
-import type { ExampleName } from "./api.ts";
-
-const examples: { readonly [Name in ExampleName]: () => void } = {
-  tutorial: () => batchNormTutorial({ updates: true }),
-  "tutorial-forgotten": () => batchNormTutorial({ updates: false }),
-};
-
-export function buildExample(name: ExampleName): tf.Graph {
-  if (!Object.hasOwn(examples, name)) {
-    const names = Object.keys(examples);
-    throw new tf.errors.InvalidArgumentError(`There is no example '${name}'. Known: ${names.join(", ")}.`);
-  }
-  const graph = new tf.Graph();
-  graph.asDefault(examples[name]);
-  return graph;
-}
+/** The tutorial: one convolution and one batch norm over a photograph. */
+import * as tf from "../../src/index.ts";
 
 /**
  * A photograph [?,100,100,3] through a convolution and batch normalization. `train_op` depends on the update ops, or, with
  * `updates` false, forgets them: the mistake that the doctor calls BN001.
  */
-function batchNormTutorial({ updates }: { updates: boolean }): void {
+export function tutorial({ updates }: { updates: boolean }): void {
   tf.setRandomSeed(20191001);
   const input = tf.placeholder(tf.float32, [null, 100, 100, 3], "input_node");
   const training = tf.placeholderWithDefault(true, [], "training");

@@ -1,0 +1,4 @@
+import "../../src/entry/node.ts";
+import { testData } from "../helpers/dataSuite.ts";
+
+testData();

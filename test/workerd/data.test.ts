@@ -1,0 +1,4 @@
+import "../../src/entry/workerd.ts";
+import { testData } from "../helpers/dataSuite.ts";
+
+testData();
