@@ -173,6 +173,20 @@ export function softsign(y: usize, x: usize, n: i32): void {
 export function reluGrad(dx: usize, dy: usize, x: usize, n: i32): void {
   sameShape<ReluGrad>(dx, dy, x, n);
 }
+/** The gradient of a Relu at which two gradients arrive: y > 0 ? dy0 + dy1 : 0. */
+export function addReluGrad(dx: usize, dy0: usize, dy1: usize, y: usize, n: i32): void {
+  for (const end = dx + bytesOf(n & -LANES); dx != end; dx += 16) {
+    const sum = f32x4.add(v128.load(dy0), v128.load(dy1));
+    v128.store(dx, v128.and(sum, f32x4.gt(v128.load(y), f32x4.splat(0))));
+    dy0 += 16;
+    dy1 += 16;
+    y += 16;
+  }
+  const rest = n & (LANES - 1);
+  if (!rest) return;
+  const sum = f32x4.add(Vector.loadTail(dy0, rest), Vector.loadTail(dy1, rest));
+  Vector.storeTail(dx, v128.and(sum, f32x4.gt(Vector.loadTail(y, rest), f32x4.splat(0))), rest);
+}
 /** 0 < x < 6 ? dy : 0; x may be relu6's input or output. */
 export function relu6Grad(dx: usize, dy: usize, x: usize, n: i32): void {
   sameShape<Relu6Grad>(dx, dy, x, n);

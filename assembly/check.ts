@@ -20,3 +20,12 @@ export function checkIndices(indices: usize, n: i32, limit: i32, indexBytes: i32
   }
   return 0;
 }
+
+/** 0 if no element of x [n] is 0, else 1; int32, or int64 where `bytes` is 8. */
+export function checkNonZero(x: usize, n: i32, bytes: i32): i32 {
+  for (let i = 0; i < n; i++) {
+    const value = bytes == 8 ? load<i64>(x + ((<usize>i) << 3)) : <i64>load<i32>(x + bytesOf(i));
+    if (value == 0) return 1;
+  }
+  return 0;
+}

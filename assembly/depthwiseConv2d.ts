@@ -6,8 +6,9 @@
 // the taps. For the gradient the same is done with dy in each phase of the strides (lib/phase.ts), and M neighbours are added up.
 
 import * as conv2d from "./conv2d";
+import { bufferBytes, computeLine3x3 } from "./lib/depthwise3x3";
 import { computeLine, packTap } from "./lib/depthwiseLine";
-import { bytesOf, copyRun, LANES, roundUp } from "./lib/simd";
+import { bytesOf, copyRuns, LANES, roundUp } from "./lib/simd";
 import * as phases from "./lib/phase";
 
 /** Bytes between the pixels of a band of `channels` channels. */
@@ -15,19 +16,29 @@ export function bandPitch(channels: i32): i32 {
   return roundUp(channels, LANES) * 4;
 }
 
-/** Whether the windows can be read from the image itself: no border, no repeated channels, whole vectors. */
+/** Aim for the size of a band, in bytes. */
+const BAND_BYTES: i32 = 256 << 10;
+
+/** Whether lib/depthwise3x3.ts has loops for such windows. */
+export function isThree(g: conv2d.Geometry): bool {
+  return g.filterH == 3 && g.filterW == 3 && g.dilationW == 1 && g.strideW <= 2;
+}
+
+/** Whether the windows can be read from the image itself: no border, no repeated channels, whole vectors; and no walking through
+ * memory that is far away. */
 export function readsInPlace(g: conv2d.Geometry): bool {
+  if (isThree(g) && g.H * g.W * g.C * 4 > BAND_BYTES) return false;
   return g.C == g.K && g.K % LANES == 0 && conv2d.needsNoBorder(g);
 }
 
 /** Output rows whose band has about the size of a cache. */
 export function depthwiseBandRows(g: conv2d.Geometry): i32 {
-  const rows = conv2d.BAND_BYTES / (conv2d.inputColumns(g) * bandPitch(g.K));
+  const rows = BAND_BYTES / (conv2d.inputColumns(g) * bandPitch(g.K));
   return max(1, min(g.outputH, (rows - conv2d.inputRows(g, 1)) / g.strideH + 1));
 }
 
 /** Copies `rows` rows from row `top` of the image on, which may lie outside, into `columns` columns with zeros around them;
- * every one of the C channels K / C times, padded to whole vectors. */
+ * every one of the C channels K / C times, padded to whole vectors by anything. */
 export function copyDepthwiseBand(
   band: usize,
   image: usize,
@@ -42,18 +53,30 @@ export function copyDepthwiseBand(
   }
   const pitch = <usize>bandPitch(g.K);
   const pixelBytes = bytesOf(g.C);
-  memory.fill(band, 0, pitch * <usize>(rows * columns));
-  for (let row = max(top, 0); row < min(top + rows, g.H); row++) {
-    const begin = max(0, -g.padLeft);
-    const end = min(g.W, columns - g.padLeft);
-    let to = band + pitch * <usize>((row - top) * columns + begin + g.padLeft);
-    let from = image + pixelBytes * <usize>(row * g.W + begin);
-    for (let j = begin; j < end; j++) {
-      if (g.C == g.K) copyRun(to, from, pixelBytes);
-      else repeat(to, from, g.C, g.K / g.C);
-      to += pitch;
-      from += pixelBytes;
+  const begin = max(0, -g.padLeft);
+  const inside = max(0, min(g.W, columns - g.padLeft) - begin);
+  const left = inside ? begin + g.padLeft : columns;
+  for (let row = top; row < top + rows; row++) {
+    if (row < 0 || row >= g.H) {
+      memory.fill(band, 0, pitch * <usize>columns);
+      band += pitch * <usize>columns;
+      continue;
     }
+    memory.fill(band, 0, pitch * <usize>left);
+    band += pitch * <usize>left;
+    let from = image + pixelBytes * <usize>(row * g.W + begin);
+    if (g.C == g.K) {
+      copyRuns(band, pitch, from, pixelBytes, pixelBytes, inside);
+      band += pitch * <usize>inside;
+    } else {
+      for (let j = 0; j < inside; j++) {
+        repeat(band, from, g.C, g.K / g.C);
+        band += pitch;
+        from += pixelBytes;
+      }
+    }
+    memory.fill(band, 0, pitch * <usize>(columns - left - inside));
+    band += pitch * <usize>(columns - left - inside);
   }
 }
 
@@ -91,15 +114,16 @@ export function depthwiseConv2dScratchBytes(geometry: usize): i32 {
   // The band of the convolution, or of the largest phase, is at most this large.
   const columns = max((g.outputW - 1) * g.strideW, g.W) + spanW;
   const rows = max((g.outputH - 1) * g.strideH, g.H) + spanH;
-  const band = min(rows * columns * pitch, max(conv2d.BAND_BYTES, spanH * columns * pitch));
-  return <i32>lineOffset(taps, g.K) + max(g.W, g.outputW) * pitch + max(band, 0);
+  const band = min(rows * columns * pitch, max(BAND_BYTES, spanH * columns * pitch));
+  return <i32>lineOffset(taps, g.K) + max(g.W, g.outputW) * pitch + bufferBytes(g.K) + max(band, 0);
 }
 
 /**
  * y[n, i, j, c * M + m] = sum over (u, v) of
  *   x[n, i * strideH + u * dilationH - padTop, j * strideW + v * dilationW - padLeft, c] * filter[u, v, c, m].
  * The block is conv2d's with K = C * M. y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; filter [filterH, filterW, C, M];
- * `scratch` of `depthwiseConv2dScratchBytes`, 16-byte aligned. No two of them overlap. Order: (u, v) row by row, from 0.
+ * `scratch` of `depthwiseConv2dScratchBytes`, 16-byte aligned. No two of them overlap. Order: (u, v) row by row, from 0; of a window of 3 x 3 see
+ * lib/depthwise3x3.ts.
  */
 export function depthwiseConv2d(y: usize, x: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
@@ -193,8 +217,11 @@ function convolve(
       entry += 4;
     }
   }
+  const three = isThree(g);
+  const rowPitch = pitch * <usize>(g.dilationH * columns);
   const line = scratch + lineOffset(most, g.K);
-  const ownBand = line + pitch * <usize>max(g.W, g.outputW);
+  const buffer = line + pitch * <usize>max(g.W, g.outputW);
+  const ownBand = buffer + <usize>bufferBytes(g.K);
   const step = inPlace ? g.outputH : depthwiseBandRows(g);
   for (let n = 0; n < g.N; n++) {
     for (let top = 0; top < g.outputH; top += step) {
@@ -207,7 +234,12 @@ function convolve(
       for (let i = 0; i < rows; i++) {
         const to = y + <usize>(top + i) * linePitch;
         const from = band + pitch * <usize>(i * g.strideH * columns);
-        if (added == 1) {
+        if (three) {
+          const at = added == 1 ? to : line;
+          const apart = added == 1 ? pixelPitch : pitch;
+          computeLine3x3(at, from, packed, buffer, g.outputW, g.strideW, pitch, rowPitch, apart, g.K);
+          if (added > 1) addNeighbours(to, line, g.outputW, g.K, added, pixelPitch, pitch);
+        } else if (added == 1) {
           computeLine(to, from, packed, tapTable, taps, g.outputW, pitch * <usize>g.strideW, pixelPitch, g.K);
         } else {
           computeLine(line, from, packed, tapTable, taps, g.outputW, pitch * <usize>g.strideW, pitch, g.K);

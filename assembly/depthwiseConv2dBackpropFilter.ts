@@ -6,9 +6,10 @@
 // block of pixels in registers and then added to dw.
 
 import * as conv2d from "./conv2d";
-import { bandPitch, copyDepthwiseBand, depthwiseBandRows, readsInPlace } from "./depthwiseConv2d";
+import { bandPitch, copyDepthwiseBand, depthwiseBandRows, isThree, readsInPlace } from "./depthwiseConv2d";
 import * as gemm from "./gemm";
-import { bytesOf, copyRun, LANES, roundUp, Vector } from "./lib/simd";
+import { addLine3x3, bufferBytes } from "./lib/depthwise3x3";
+import { bytesOf, copyRuns, LANES, roundUp, Vector } from "./lib/simd";
 
 /** Pixels whose products are summed in registers. */
 const BLOCK: i32 = 128;
@@ -22,7 +23,7 @@ function paddedOffset(taps: i32): usize {
 }
 function bandOffset(g: conv2d.Geometry): usize {
   const padded = g.K % LANES == 0 ? 0 : BLOCK * bandPitch(g.K);
-  return paddedOffset(g.filterH * g.filterW) + <usize>padded;
+  return paddedOffset(g.filterH * g.filterW) + <usize>max(padded, bufferBytes(g.K));
 }
 
 /** Bytes of the scratch memory of `depthwiseConv2dBackpropFilter`. */
@@ -38,7 +39,8 @@ export function depthwiseConv2dBackpropFilterScratchBytes(geometry: usize): i32 
 /**
  * dw as above, overwritten: [filterH, filterW, C, M]; x [N, H, W, C]; dy [N, outputH, outputW, K = C * M]; `scratch` of
  * `depthwiseConv2dBackpropFilterScratchBytes`, 16-byte aligned. No two of them overlap. Float32.
- * Order: blocks of at most BLOCK pixels are summed in row-major order from 0, and added to dw one after the other.
+ * Order: blocks of at most BLOCK pixels are summed in row-major order from 0, and added to dw one after the other; for a window of
+ * 3 x 3 and stride 1 they are parts of a line.
  */
 export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
@@ -57,9 +59,10 @@ export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, sc
     }
   }
   const pixelTable = scratch + pixelTableOffset(taps);
-  let padded: usize = 0;
-  if (g.K % LANES != 0) padded = scratch + paddedOffset(taps);
+  const buffer = scratch + paddedOffset(taps);
+  const padded = g.K % LANES != 0 ? buffer : 0;
   const step = inPlace ? g.outputH : depthwiseBandRows(g);
+  const three = isThree(g) && g.strideW == 1 && g.outputW > 1;
   const pixelBytes = pitch * <usize>g.strideW;
   const lineBytes = pitch * <usize>(g.strideH * columns);
   for (let n = 0; n < g.N; n++) {
@@ -69,6 +72,14 @@ export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, sc
       if (!inPlace) {
         band = scratch + bandOffset(g);
         copyDepthwiseBand(band, x, g, top * g.strideH - g.padTop, conv2d.inputRows(g, rows), columns);
+      }
+      if (three) {
+        const rowPitch = pitch * <usize>(g.dilationH * columns);
+        for (let i = 0; i < rows; i++) {
+          addLine3x3(dw, band + <usize>i * lineBytes, dy, buffer, g.outputW, pitch, rowPitch, g.K);
+          dy += bytesOf(g.outputW * g.K);
+        }
+        continue;
       }
       let i = 0;
       let j = 0;
@@ -85,25 +96,13 @@ export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, sc
         let block = dy;
         if (padded) {
           block = padded;
-          pad(padded, dy, pixels, g.K);
+          copyRuns(padded, pitch, dy, bytesOf(g.K), bytesOf(g.K), pixels);
         }
         addProducts(dw, band, scratch, taps, pixelTable, end, block, g.K);
         dy += bytesOf(pixels * g.K);
       }
     }
     x += bytesOf(g.H * g.W * g.C);
-  }
-}
-
-/** Copies pixels with their channels padded by zeros to whole vectors. */
-function pad(to: usize, from: usize, pixels: i32, channels: i32): void {
-  const pitch = <usize>bandPitch(channels);
-  const bytes = bytesOf(channels);
-  for (; pixels > 0; pixels--) {
-    v128.store(to + pitch - 16, f32x4.splat(0));
-    copyRun(to, from, bytes);
-    to += pitch;
-    from += bytes;
   }
 }
 

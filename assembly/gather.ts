@@ -56,6 +56,29 @@ export function unsortedSegmentSum(
   }
 }
 
+/**
+ * flat[i] = the number of the row that indices[i, 0 .. depth - 1] name in a tensor of the dimensions in `attributes` [depth], or
+ * -1 where one of them is outside; flat int32 [count] is overwritten and overlaps no input; int64 indices where `indexBytes` is 8.
+ */
+export function flattenIndices(
+  flat: usize,
+  indices: usize,
+  attributes: usize,
+  count: i32,
+  depth: i32,
+  indexBytes: i32,
+): void {
+  for (let i = 0; i < count; i++) {
+    let row = 0;
+    for (let d = 0; d < depth; d++) {
+      const size = load<i32>(attributes + bytesOf(d));
+      const index = indexAt(indices, i * depth + d, indexBytes);
+      row = row >= 0 && <u64>index < <u64>size ? row * size + <i32>index : -1;
+    }
+    store<i32>(flat + bytesOf(i), row);
+  }
+}
+
 function addRow(y: usize, x: usize, n: i32): void {
   for (; n >= LANES; n -= LANES) {
     v128.store(y, f32x4.add(v128.load(y), v128.load(x)));

@@ -141,18 +141,21 @@ function narrow<Rows>(
   else panel4<Rows>(c, base, panel, firstRow, 1, column, width, product);
 }
 
-function activate(v: v128, activation: i32): v128 {
-  if (activation == ACTIVATION_NONE) return v;
-  v = f32x4.pmax(v, f32x4.splat(0));
-  return activation == ACTIVATION_RELU6 ? f32x4.pmin(v, v128.load32_splat(SIX)) : v;
+/** What is done to a finished sum. Every way keeps NaN. */
+export class Activation {
+  @inline static apply(v: v128, activation: i32): v128 {
+    if (activation == ACTIVATION_NONE) return v;
+    v = f32x4.pmax(v, f32x4.splat(0));
+    return activation == ACTIVATION_RELU6 ? f32x4.pmin(v, v128.load32_splat(SIX)) : v;
+  }
 }
 
 /** The end of a row of a tile: bias, activation, store. Inlined, or short sums spend a sixth of their time in calls. */
 class Finish {
   /** A row of a panel of 8 columns; `width` (5 to 8) of them exist. */
   @inline static eight(c: usize, low: v128, high: v128, bias: usize, width: i32, activation: i32): void {
-    low = activate(f32x4.add(low, v128.load(bias)), activation);
-    high = activate(f32x4.add(high, v128.load(bias, 16)), activation);
+    low = Activation.apply(f32x4.add(low, v128.load(bias)), activation);
+    high = Activation.apply(f32x4.add(high, v128.load(bias, 16)), activation);
     v128.store(c, low);
     if (width == PANEL) v128.store(c, high, 16);
     else Vector.storeTail(c + 16, high, width - LANES);
@@ -160,7 +163,7 @@ class Finish {
 
   /** A row of a panel of 4 columns; `width` (1 to 4) of them exist. */
   @inline static four(c: usize, v: v128, bias: usize, width: i32, activation: i32): void {
-    v = activate(f32x4.add(v, v128.load(bias)), activation);
+    v = Activation.apply(f32x4.add(v, v128.load(bias)), activation);
     if (width == LANES) v128.store(c, v);
     else Vector.storeTail(c, v, width);
   }

@@ -5,6 +5,7 @@
 // it plans a graph. A kernel reads its inputs only, writes its outputs and its scratch memory only, allocates nothing and keeps
 // nothing between calls. Its result does not depend on addresses, on the engine, or on what the scratch memory held.
 
+export { augment } from "./augment";
 export {
   assignAdd,
   assignAddInt32,
@@ -16,7 +17,7 @@ export {
   fillInt32,
 } from "./assign";
 export { cast } from "./cast";
-export { checkAll, checkIndices } from "./check";
+export { checkAll, checkIndices, checkNonZero } from "./check";
 export { equal, less, lessEqual, logical, logicalNot, notEqual, select } from "./compare";
 export {
   argExtremum,
@@ -30,7 +31,8 @@ export {
   reduceSumInteger,
 } from "./extrema";
 export { checkFinite, classify } from "./finite";
-export { gather, oneHot, unsortedSegmentSum } from "./gather";
+export { flattenIndices, gather, oneHot, unsortedSegmentSum } from "./gather";
+export { acos, acosh, asin, asinh, atan, atan2, atanh, cosh, sinh } from "./inverse";
 export { lrn, lrnGrad, lrnScratchBytes } from "./lrn";
 export { resizeBilinear, resizeBilinearGrad, resizeNearest, resizeNearestGrad } from "./resize";
 export { ceil, floor, round, sign } from "./rounding";
@@ -51,6 +53,15 @@ export {
   depthwiseConv2dBackpropFilter,
   depthwiseConv2dBackpropFilterScratchBytes,
 } from "./depthwiseConv2dBackpropFilter";
+export {
+  conv2dWinograd,
+  conv2dWinogradPackedBytes,
+  conv2dWinogradPackFilter,
+  conv2dWinogradPackScratchBytes,
+  conv2dWinogradPackTransposedFilter,
+  conv2dWinogradScratchBytes,
+} from "./winograd";
+export { conv2dWinogradBackpropFilter, conv2dWinogradBackpropFilterScratchBytes } from "./winogradBackpropFilter";
 export { softmaxCrossEntropy, sparseSoftmaxCrossEntropy, sparseSoftmaxCrossEntropyInt64 } from "./crossEntropy";
 export {
   abs,
@@ -78,6 +89,7 @@ export {
   subtractInt32,
 } from "./elementwise";
 export { matMul, matMulScratchBytes } from "./matMul";
+export { multiplyNoNan, xdivy, xlog1py, xlogy } from "./noNan";
 export {
   applyAdadelta,
   applyAdagrad,
@@ -87,10 +99,28 @@ export {
   applyMomentum,
   applyRmsProp,
 } from "./optimizer";
-export { averagePool, averagePoolGrad, maxPool, maxPoolGrad } from "./pool";
-export { randomStandardNormal, randomUniform, randomUniformInt32, randomUniformInt64, truncatedNormal } from "./random";
+export {
+  applyAdagradDa,
+  applyAdaMax,
+  applyAmsGrad,
+  applyFtrl,
+  applyKerasMomentum,
+  applyProximalAdagrad,
+  applyProximalGradientDescent,
+} from "./proximal";
+export { averagePool, maxPool } from "./pool";
+export { averagePoolGrad, maxPoolGrad } from "./poolGrad";
+export {
+  randomPermutation,
+  randomStandardNormal,
+  randomUniform,
+  randomUniformInt32,
+  randomUniformInt64,
+  truncatedNormal,
+} from "./random";
 export { mean, reduceScratchBytes, sum } from "./reduce";
 export {
+  addReluGrad,
   elu,
   eluGrad,
   leakyRelu,

@@ -79,7 +79,7 @@ function oneBlock(y: usize, low: u64, high: u64, key0: u32, key1: u32, count: i3
 }
 
 /** The 4 words of the block at (low, high). */
-function blockAt(low: u64, high: u64, key0: u32, key1: u32): v128 {
+export function blockAt(low: u64, high: u64, key0: u32, key1: u32): v128 {
   let word0 = <u32>low;
   let word1 = <u32>(low >> 32);
   let word2 = <u32>high;
@@ -255,4 +255,23 @@ export function truncatedNormal(y: usize, state: usize, n: i32): void {
     if (groupLow < BLOCKS_PER_OUTPUT) groupHigh++;
   }
   skipOutputs(generator, n);
+}
+
+/**
+ * order [n] becomes a random permutation of 0 .. n - 1, int32, as TensorFlow's RandomShuffle draws it: place i is exchanged with
+ * place i + word i modulo (n - i). `words` is scratch, n words. `state` as above; TensorFlow reserves n - 1 words here.
+ */
+export function randomPermutation(order: usize, words: usize, state: usize, n: i32): void {
+  for (let i = 0; i < n; i++) store<i32>(order + bytesOf(i), i);
+  if (n <= 1) return;
+  const generator = changetype<Philox>(state);
+  fillWords(words, generator, n - 1);
+  skip(generator, <u64>((n - 1 + WORDS - 1) / WORDS));
+  for (let i = 0; i < n - 1; i++) {
+    const here = order + bytesOf(i);
+    const there = here + bytesOf(<i32>(load<u32>(words + bytesOf(i)) % <u32>(n - i)));
+    const kept = load<i32>(here);
+    store<i32>(here, load<i32>(there));
+    store<i32>(there, kept);
+  }
 }

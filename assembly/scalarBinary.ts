@@ -76,7 +76,7 @@ class FloorMod<T> {
 
 /** y = op(a, b); the attribute block is that of lib/map's `binary`, its strides are followed whatever the pattern. `y` may be an
  * operand of its own size. */
-function scalarBinary<T, Operation>(y: usize, a: usize, b: usize, attributes: usize): void {
+export function scalarBinary<T, Operation>(y: usize, a: usize, b: usize, attributes: usize): void {
   const n = load<i32>(attributes, 4);
   if (n <= 0) return;
   const rank = load<i32>(attributes, 8);

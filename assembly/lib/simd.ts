@@ -33,6 +33,49 @@ export function copyRun(to: usize, from: usize, bytes: usize): void {
   }
 }
 
+/** Copies `count` runs of `bytes` bytes, a multiple of 4, from and to places at these distances. They do not overlap. */
+export function copyRuns(to: usize, toPitch: usize, from: usize, fromPitch: usize, bytes: usize, count: i32): void {
+  if (bytes < 16) {
+    for (; count > 0; count--) {
+      copyRun(to, from, bytes);
+      to += toPitch;
+      from += fromPitch;
+    }
+    return;
+  }
+  // The last vector or two of a run overlap those before.
+  const last = bytes - 16;
+  if (bytes <= 32) {
+    for (; count > 0; count--) {
+      v128.store(to, v128.load(from));
+      v128.store(to + last, v128.load(from + last));
+      to += toPitch;
+      from += fromPitch;
+    }
+    return;
+  }
+  if (bytes <= 48) {
+    for (; count > 0; count--) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      v128.store(to + last, v128.load(from + last));
+      to += toPitch;
+      from += fromPitch;
+    }
+    return;
+  }
+  for (; count > 0; count--) {
+    for (let i: usize = 0; i < last - 16; i += 32) {
+      v128.store(to + i, v128.load(from + i));
+      v128.store(to + i, v128.load(from + i, 16), 16);
+    }
+    v128.store(to + last - 16, v128.load(from + last - 16));
+    v128.store(to + last, v128.load(from + last));
+    to += toPitch;
+    from += fromPitch;
+  }
+}
+
 /** Functions of vectors. (asc warns of vectors in an exported function, also where the module does not export it.) */
 export class Vector {
   /** `count` (1 to 3) elements of 32 bits at `p`, the other lanes 0. Reads nothing behind them. */

@@ -5,7 +5,7 @@ import type { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { biasAddGradient, conv2dGradient } from "./conv2dGradient.ts";
-import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
+import type { BufferRef, KernelContext, NodeView, OpDefinition } from "./definition.ts";
 
 export type Padding = "SAME" | "VALID" | "EXPLICIT";
 
@@ -153,8 +153,75 @@ export function geometryBlock(
   return [...sizes, ...strides, ...dilations, rows.before, columns.before, activation];
 }
 
+/** The block of a convolution's gradient with respect to its input where the strides are 1: a convolution of the output's
+ * gradient with the rotated filter. */
+export function gradientBlock(block: readonly number[]): number[] {
+  const [n, h, w, c, outH, outW, channels, kh, kw, strideH, strideW, dilationH, dilationW, top, left] = block;
+  const sizes = [n, outH, outW, channels, h, w, c, kh, kw, strideH, strideW, dilationH, dilationW];
+  return [...sizes, kh - 1 - top, kw - 1 - left, 0];
+}
+
+/** Cost of Winograd's transforms by filter size, measured (docs/performance.md): in multiplications for a channel of a tile, and for
+ * an element of a filter's channels. */
+const winogradCosts: Readonly<Record<number, { readonly tile: number; readonly filter: number }>> = {
+  3: { tile: 350, filter: 400 },
+  5: { tile: 250, filter: 800 },
+};
+/** How many times as fast Winograd's kernels must be: their rounding error is the larger one. */
+const winogradGain = 1.25;
+/** Fewest channels on both sides, of whole vectors: shorter sums leave the error of the transforms alone. */
+const winogradChannels = 16;
+/** Fewest tiles for the gradient of a 5 × 5 filter, for the same reason. */
+const winogradTiles = 128;
+/** Largest transformed filter, in bytes: a quarter of what sessions may use in workerd. */
+const winogradBytes = 16 * 2 ** 20;
+
+/** Whether Winograd's kernels are better for a convolution with this block, or for its gradient with respect to the filter.
+ * Follows from the shapes alone, so that the bits do too. */
+export function suitsWinograd(block: readonly number[], pass: "convolution" | "filter"): boolean {
+  const [n, , , c, outH, outW, channels, kh, kw, ...steps] = block;
+  const cost = winogradCosts[kh];
+  if (!cost || kw !== kh || steps.slice(0, 4).some((step) => step !== 1)) return false;
+  // Channels come in vectors of four.
+  const [from, to] = [4 * Math.ceil(c / 4), 4 * Math.ceil(channels / 4)];
+  if (Math.min(from, to) < winogradChannels) return false;
+  // Tiles have 6 × 6 inputs.
+  const size = 7 - kh;
+  const tiles = n * Math.ceil(outH / size) * Math.ceil(outW / size);
+  if (pass === "filter" && kh === 5 && tiles < winogradTiles) return false;
+  const products = c * channels;
+  if (4 * 36 * products > winogradBytes) return false;
+  const direct = n * outH * outW * kh * kw * products;
+  return direct >= winogradGain * (tiles * (36 * products + cost.tile * (from + to)) + cost.filter * products);
+}
+
+/** Whether the session wants Winograd's kernels for such a convolution and has them. */
+export function usesWinograd(
+  k: KernelContext,
+  block: readonly number[],
+  pass: "convolution" | "filter" = "convolution",
+): boolean {
+  return k.convolution === "auto" && k.has("conv2dWinograd") && suitsWinograd(block, pass);
+}
+
+/** Calls Winograd's kernels for a convolution of `x`, or with `isGradient` for that which is a convolution's gradient. */
+export function callWinograd(
+  k: KernelContext,
+  block: readonly number[],
+  [x, filter, bias]: readonly [BufferRef, BufferRef, BufferRef | number],
+  isGradient = false,
+): void {
+  const geometry = k.attributes(block);
+  const packed = k.scratch(k.query("conv2dWinogradPackedBytes", geometry));
+  const packScratch = k.scratch(k.query("conv2dWinogradPackScratchBytes"));
+  if (isGradient) k.call("conv2dWinogradPackTransposedFilter", packed, filter, packScratch, geometry);
+  else k.call("conv2dWinogradPackFilter", packed, filter, packScratch, geometry);
+  const scratch = k.scratch(k.query("conv2dWinogradScratchBytes", geometry));
+  k.call("conv2dWinograd", k.output(0), x, packed, bias, scratch, geometry);
+}
+
 /** What the kernels can do to a value before it is stored: the last word of the geometry block. */
-const activations: Readonly<Record<string, number>> = { Relu: 1, Relu6: 2 };
+export const activations: Readonly<Record<string, number>> = { Relu: 1, Relu6: 2 };
 
 export const Conv2D: OpDefinition = {
   type: "Conv2D",
@@ -173,10 +240,12 @@ export const Conv2D: OpDefinition = {
       const biasAdd = k.absorbed.find((op) => op.type === "BiasAdd");
       const activation = k.absorbed.find((op) => op.type in activations);
       const code = activation ? activations[activation.type] : 0;
-      const geometry = k.attributes(geometryBlock(k.op, k.inputShape(0), k.inputShape(1), code));
+      const block = geometryBlock(k.op, k.inputShape(0), k.inputShape(1), code);
+      const bias = biasAdd ? k.tensor(biasAdd, 1) : 0;
+      if (usesWinograd(k, block)) return callWinograd(k, block, [k.input(0), k.input(1), bias]);
+      const geometry = k.attributes(block);
       const packed = k.scratch(k.query("conv2dPackedBytes", geometry));
       k.call("conv2dPackFilter", packed, k.input(1), geometry);
-      const bias = biasAdd ? k.tensor(biasAdd, 1) : 0;
       k.call(
         "conv2d",
         k.output(0),
@@ -219,6 +288,9 @@ export const BiasAdd: OpDefinition = {
     },
   },
 };
+
+/** The older form, without a data format. */
+export const BiasAddV1: OpDefinition = { ...BiasAdd, type: "BiasAddV1" };
 
 export interface Conv2dOptions {
   /** Steps along height and width. Default 1. */

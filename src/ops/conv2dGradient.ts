@@ -10,12 +10,15 @@ import { zerosLike } from "./addN.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import {
   biasAdd,
+  callWinograd,
   Conv2D,
   convolutionGeometry,
   geometryBlock,
+  gradientBlock,
   pairOf,
   requireFloat,
   requireNhwc,
+  usesWinograd,
   windowAxis,
   type Geometry,
 } from "./conv2d.ts";
@@ -95,7 +98,10 @@ export const Conv2DBackpropInput: OpDefinition = {
     kind: "kernel",
     emit(k) {
       requireFloat(k, 2);
-      const geometry = k.attributes(geometryBlock(k.op, k.outputShape(0), k.inputShape(1)));
+      const forward = geometryBlock(k.op, k.outputShape(0), k.inputShape(1));
+      const block = gradientBlock(forward);
+      if (usesWinograd(k, block)) return callWinograd(k, block, [k.input(2), k.input(1), 0], true);
+      const geometry = k.attributes(forward);
       const packed = k.scratch(k.query("conv2dBackpropInputPackedBytes", geometry));
       const scratch = k.scratch(k.query("conv2dBackpropInputScratchBytes", geometry));
       k.call("conv2dBackpropInputPackFilter", packed, k.input(1), scratch, geometry);
@@ -126,9 +132,16 @@ export const Conv2DBackpropFilter: OpDefinition = {
     kind: "kernel",
     emit(k) {
       requireFloat(k, 0);
-      const geometry = k.attributes(geometryBlock(k.op, k.inputShape(0), k.outputShape(0)));
-      const scratch = k.scratch(k.query("conv2dBackpropFilterScratchBytes", geometry));
-      k.call("conv2dBackpropFilter", k.output(0), k.input(0), k.input(2), scratch, geometry);
+      const block = geometryBlock(k.op, k.inputShape(0), k.outputShape(0));
+      const geometry = k.attributes(block);
+      const [dw, x, dy] = [k.output(0), k.input(0), k.input(2)];
+      if (usesWinograd(k, block, "filter")) {
+        const scratch = k.scratch(k.query("conv2dWinogradBackpropFilterScratchBytes", geometry));
+        k.call("conv2dWinogradBackpropFilter", dw, x, dy, scratch, geometry);
+      } else {
+        const scratch = k.scratch(k.query("conv2dBackpropFilterScratchBytes", geometry));
+        k.call("conv2dBackpropFilter", dw, x, dy, scratch, geometry);
+      }
     },
   },
   // dw is linear in x and in dy, and a gradient g arriving at it takes the place of the filter.

@@ -1,6 +1,6 @@
 // Activations and gradient kernels against float64: sizes around the vector, in place and apart, edges.
 import { expect, test } from "vitest";
-import { Arena, createRandom, expectClose, kernels, uniform } from "./harness.ts";
+import { Arena, createRandom, expectClose, expectSame, kernels, uniform } from "./harness.ts";
 
 const sizes = [0, 1, 2, 3, 4, 5, 7, 15, 16, 17, 35, 131];
 const edges = [0, -0, 6, -6, 7, 1e-40, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 100, -100];
@@ -80,4 +80,22 @@ test.each(Object.entries(gradients))("%s", (name, [kernel, f, low, high]) => {
     }
   }
   expect.assertions(sizes.length * 3);
+});
+
+test("addReluGrad gives the bits of an addition and reluGrad", () => {
+  const random = createRandom(23);
+  for (const n of sizes) {
+    const [dy0, dy1, y] = [uniform(random, n, -9, 9), uniform(random, n, -9, 9), uniform(random, n, -9, 9)];
+    if (n > 16) y.set([0, -0, Number.NaN, Number.POSITIVE_INFINITY]);
+    const want = dy0.map((value, i) => (y[i]! > 0 ? value + dy1[i]! : 0));
+    for (const place of ["apart", "dy0", "dy1"]) {
+      const arena = new Arena();
+      const first = place === "dy0" ? arena.variable(dy0) : arena.input(dy0);
+      const second = place === "dy1" ? arena.variable(dy1) : arena.input(dy1);
+      const dx = place === "dy0" ? first : place === "dy1" ? second : arena.output(n);
+      kernels.addReluGrad(dx.pointer, first.pointer, second.pointer, arena.inputAtEnd(y).pointer, n);
+      arena.check();
+      expectSame(dx.values, want, `n = ${n}, dx in place of ${place}`);
+    }
+  }
 });

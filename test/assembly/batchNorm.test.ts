@@ -18,13 +18,25 @@ interface Options {
   epsilon: number;
   averageFactor: number;
   running: { mean: Float32Array; variance: Float32Array } | null;
-  inPlace: boolean;
+  /** Where y goes: a buffer of its own, or over one of these. */
+  inPlace: boolean | "addend";
   shift: number;
+  addend: Float32Array | null;
+  /** As in gemm.ts: none, Relu, Relu6. */
+  activation: 0 | 1 | 2;
 }
-const defaults: Options = { epsilon: 1e-3, averageFactor: 1, running: null, inPlace: false, shift: 0 };
+const defaults: Options = {
+  epsilon: 1e-3,
+  averageFactor: 1,
+  running: null,
+  inPlace: false,
+  shift: 0,
+  addend: null,
+  activation: 0,
+};
 
 function train(x: Float32Array, scale: Float32Array, offset: Float32Array, options: Partial<Options> = {}) {
-  const { epsilon, averageFactor, running, inPlace, shift } = { ...defaults, ...options };
+  const { epsilon, averageFactor, running, inPlace, shift, addend, activation } = { ...defaults, ...options };
   const channels = scale.length;
   const rows = x.length / channels;
   const arena = new Arena(shift);
@@ -34,8 +46,9 @@ function train(x: Float32Array, scale: Float32Array, offset: Float32Array, optio
     ReturnType<Arena["output"]>,
     ReturnType<Arena["output"]>,
   ];
-  const input = inPlace ? arena.variable(x) : arena.inputAtEnd(x);
-  const y = inPlace ? input : arena.output(x.length);
+  const input = inPlace === true ? arena.variable(x) : arena.inputAtEnd(x);
+  const added = addend && (inPlace === "addend" ? arena.variable(addend) : arena.input(addend));
+  const y = inPlace === true ? input : inPlace === "addend" ? added! : arena.output(x.length);
   kernels.fusedBatchNormTraining(
     y.pointer,
     batchMean.pointer,
@@ -47,11 +60,13 @@ function train(x: Float32Array, scale: Float32Array, offset: Float32Array, optio
     arena.input(offset).pointer,
     running ? arena.input(running.mean).pointer : 0,
     running ? arena.input(running.variance).pointer : 0,
+    added ? added.pointer : 0,
     arena.scratch(kernels.fusedBatchNormScratchBytes(rows, channels)).pointer,
     rows,
     channels,
     epsilon,
     averageFactor,
+    activation,
   );
   arena.check();
   return {
@@ -204,7 +219,52 @@ describe("training", () => {
   });
 });
 
-function infer(x: Float32Array, [scale, offset, mean, variance]: Float32Array[], epsilon: number, inPlace = false) {
+/** What kernels of their own make of `y`. */
+function followUp(y: Float32Array, addend: Float32Array | null, activation: 0 | 1 | 2): Float32Array {
+  return y.map((value, i) => {
+    const sum = addend ? Math.fround(value + addend[i]!) : value;
+    if (activation === 0) return sum;
+    const above = sum < 0 ? 0 : sum;
+    return activation === 2 && above > 6 ? 6 : above;
+  });
+}
+
+test("an addition and an activation give the bits of kernels of their own", () => {
+  const random = createRandom(47);
+  for (const channels of channelCounts) {
+    for (const rows of [1, 2, 3, 5, 33, 300]) {
+      const [x, addend] = [uniform(random, rows * channels, -3, 3), uniform(random, rows * channels, -4, 9)];
+      addend[0] = Number.NaN;
+      addend[addend.length - 1] = -0;
+      const [scale, offset] = [uniform(random, channels, 1, 3), uniform(random, channels)];
+      const [mean, variance] = [uniform(random, channels), uniform(random, channels, 0.1, 2)];
+      const plain = train(x, scale, offset);
+      const inferred = infer(x, [scale, offset, mean, variance], 1e-3);
+      for (const activation of [0, 1, 2] as const) {
+        for (const added of [null, addend]) {
+          const label = `${rows} x ${channels}, activation ${activation}, ${added ? "with" : "without"} addend`;
+          const want = followUp(plain.y, added, activation);
+          for (const inPlace of added ? ([false, true, "addend"] as const) : ([false, true] as const)) {
+            const got = train(x, scale, offset, { addend: added, activation, inPlace });
+            expectSame(got.y, want, label);
+            expectSame(got.savedVariance, plain.savedVariance, label);
+          }
+          const given = infer(x, [scale, offset, mean, variance], 1e-3, false, added, activation);
+          expectSame(given, followUp(inferred, added, activation), `${label}, inference`);
+        }
+      }
+    }
+  }
+});
+
+function infer(
+  x: Float32Array,
+  [scale, offset, mean, variance]: Float32Array[],
+  epsilon: number,
+  inPlace = false,
+  addend: Float32Array | null = null,
+  activation: 0 | 1 | 2 = 0,
+) {
   const channels = scale!.length;
   const rows = x.length / channels;
   const arena = new Arena();
@@ -217,10 +277,12 @@ function infer(x: Float32Array, [scale, offset, mean, variance]: Float32Array[],
     arena.input(offset!).pointer,
     arena.input(mean!).pointer,
     arena.input(variance!).pointer,
+    addend ? arena.input(addend).pointer : 0,
     arena.scratch(kernels.fusedBatchNormScratchBytes(rows, channels)).pointer,
     rows,
     channels,
     epsilon,
+    activation,
   );
   arena.check();
   return y.values;

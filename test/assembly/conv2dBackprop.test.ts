@@ -124,6 +124,20 @@ test.each(channels)("depthwise: %i channels", (C) => {
   expect.hasAssertions();
 });
 
+test("depthwise, 3 x 3: lines around the blocks, rows apart, images that are far away", () => {
+  // Blocks have 8 pixels from 257 channels on, 128 with 16 or fewer, half as many where windows are two pixels apart.
+  for (const W of [1, 2, 3, 7, 8, 9, 10, 16, 17, 18])
+    for (const stride of [1, 2]) check({ H: 3, W, C: 260, strides: [1, stride], isDepthwise: true });
+  for (const W of [127, 128, 129, 130, 257])
+    for (const C of [1, 3, 5]) check({ H: 2, W, C, isDepthwise: true, dilations: [2, 1], padding: "same" });
+  check({ N: 2, H: 70, W: 40, C: 26, isDepthwise: true, padding: "valid" });
+  check({ N: 2, H: 52, W: 52, C: 26, isDepthwise: true, padding: "valid", strides: [2, 2] });
+  const g = geometry({ N: 2, H: 9, W: 17, C: 9, isDepthwise: true });
+  const first = run(g, data(g, 4));
+  const other = run(g, data(g, 4), { shift: 3, atEnd: true });
+  for (const name of ["y", "dx", "dw"] as const) expectSame(other[name]!, first[name]!, name);
+});
+
 describe.each([false, true])("depthwise: %s", (isDepthwise) => {
   const checkBoth = (options: GeometryOptions): void => {
     const C = options.C ?? 3;

@@ -15,6 +15,8 @@ const binaries: Record<string, [Binary, (a: number, b: number) => number]> = {
   maximum: [kernels.maximum, (a, b) => Math.max(a, b)],
   minimum: [kernels.minimum, (a, b) => Math.min(a, b)],
   divideNoNan: [kernels.divideNoNan, (a, b) => (b === 0 ? 0 : a / b)],
+  multiplyNoNan: [kernels.multiplyNoNan, (a, b) => (b === 0 ? 0 : a * b)],
+  xdivy: [kernels.xdivy, (a, b) => (a === 0 ? 0 : a / b)],
 };
 const integers: Record<string, [Binary, (a: number, b: number) => number]> = {
   addInt32: [kernels.addInt32, (a, b) => (a + b) | 0],

@@ -5,6 +5,8 @@ import { Arena, type Buffer, createRandom, EPSILON, expectClose, expectSame, ker
 type Pointers = number[];
 
 interface Kind {
+  /** True for a step that clears what is not above a limit, as a NaN is not: it stays in a slot alone. */
+  readonly clears?: true;
   /** First values of the slots. */
   readonly slots: readonly number[];
   /** Rates and the like. */
@@ -77,6 +79,62 @@ function adam(nesterov: number): Kind {
   };
 }
 
+/** The proximal step to x. */
+function shrunk(x: number, l1: number, shrink: number, divisor: number): number {
+  return l1 > 0 ? (Math.sign(x) * Math.max(Math.abs(x) - shrink, 0)) / divisor : x / divisor;
+}
+
+function ftrl(ratePower: number, shrinkage: number): Kind {
+  return {
+    clears: true,
+    slots: [0.1, 0.2],
+    scalars: { rate: 0.5, l1: 0.125, l2: 0.25, shrinkage, ratePower },
+    call: (p, [a, z], s, g, n) =>
+      kernels.applyFtrl(p, a, z, g, s.rate, s.l1, s.l2, shrinkage ? s.shrinkage : 0, s.ratePower, n),
+    step(p, [a, z], g, { rate, l1, l2 }) {
+      const next = a + g * g;
+      const [before, after] = [a, next].map((value) => value ** -ratePower);
+      const linear = z + g + 2 * shrinkage * p - ((after - before) / rate) * p;
+      const small = Math.abs(linear) <= l1;
+      return [small ? 0 : (l1 * Math.sign(linear) - linear) / (after / rate + 2 * l2), next, linear];
+    },
+  };
+}
+
+function proximal(l1: number): Kind {
+  return {
+    slots: [],
+    scalars: { rate: 0.1, l1, l2: 0.25 },
+    call: (p, _, s, g, n) => kernels.applyProximalGradientDescent(p, s.rate, s.l1, s.l2, g, n),
+    step: (p, _, g, { rate, l2 }) => [shrunk(p - rate * g, l1, rate * l1, 1 + l2 * rate)],
+  };
+}
+
+function proximalAdagrad(l1: number): Kind {
+  return {
+    slots: [0.1],
+    scalars: { rate: 0.1, l1, l2: 0.25 },
+    call: (p, [a], s, g, n) => kernels.applyProximalAdagrad(p, a, s.rate, s.l1, s.l2, g, n),
+    step(p, [a], g, { rate, l2 }) {
+      const next = a + g * g;
+      const own = rate / Math.sqrt(next);
+      return [shrunk(p - own * g, l1, l1 * own, 1 + l2 * own), next];
+    },
+  };
+}
+
+function kerasMomentum(nesterov: number): Kind {
+  return {
+    slots: [0.05],
+    scalars: { rate: 0.1, momentum: 0.9 },
+    call: (p, [a], s, g, n) => kernels.applyKerasMomentum(p, a, s.rate, g, s.momentum, nesterov, n),
+    step(p, [a], g, { rate, momentum: decay }) {
+      const next = decay * a - rate * g;
+      return [p + (nesterov ? decay * next - rate * g : next), next];
+    },
+  };
+}
+
 const kinds: Readonly<Record<string, Kind>> = {
   gradientDescent: {
     slots: [],
@@ -101,6 +159,36 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   rmsProp: rmsProp(false),
   "centered rmsProp": rmsProp(true),
+  ftrl: ftrl(-0.5, 0),
+  "ftrl with another power": ftrl(-0.75, 0),
+  "ftrl with shrinkage": ftrl(-0.5, 0.125),
+  "proximal gradient descent": proximal(0.25),
+  "proximal gradient descent without l1": proximal(0),
+  "proximal adagrad": proximalAdagrad(0.25),
+  "proximal adagrad without l1": proximalAdagrad(0),
+  kerasMomentum: kerasMomentum(0),
+  "kerasMomentum with nesterov": kerasMomentum(1),
+  adaMax: {
+    slots: [0.02, 0.01],
+    scalars: { power1: 0.81, rate: 0.05, beta1: 0.9, beta2: 0.99, epsilon: 1e-4 },
+    call: (p, [m, v], s, g, n) => kernels.applyAdaMax(p, m, v, s.power1, s.rate, s.beta1, s.beta2, s.epsilon, g, n),
+    step(p, [m, v], g, { power1, rate, beta1, beta2, epsilon }) {
+      const [nextM, nextV] = [m + (g - m) * (1 - beta1), Math.max(beta2 * v, Math.abs(g))];
+      return [p - (rate / (1 - power1)) * (nextM / (nextV + epsilon)), nextM, nextV];
+    },
+  },
+  amsGrad: {
+    slots: [0.02, 0.01, 0.3],
+    scalars: { power1: 0.81, power2: 0.998, rate: 0.05, beta1: 0.9, beta2: 0.99, epsilon: 1e-4 },
+    call: (p, [m, v, h], s, g, n) =>
+      kernels.applyAmsGrad(p, m, v, h, s.power1, s.power2, s.rate, s.beta1, s.beta2, s.epsilon, g, n),
+    step(p, [m, v, h], g, { power1, power2, rate, beta1, beta2, epsilon }) {
+      const [nextM, nextV] = [m + (g - m) * (1 - beta1), v + (g * g - v) * (1 - beta2)];
+      const largest = Math.max(h, nextV);
+      const alpha = (rate * Math.sqrt(1 - power2)) / (1 - power1);
+      return [p - (nextM * alpha) / (Math.sqrt(largest) + epsilon), nextM, nextV, largest];
+    },
+  },
   adam: adam(0),
   "adam with nesterov": adam(1),
 };
@@ -162,9 +250,9 @@ describe.each(Object.entries(kinds))("%s", (_, kind) => {
 
   test("NaN stays where it is", () => {
     const gradient = Float32Array.of(0.5, Number.NaN, 0.5, 0.5, 0.5);
-    const [parameter] = run(kind, new Float32Array(5), [gradient]).buffers;
+    const { buffers } = run(kind, new Float32Array(5), [gradient]);
     expectSame(
-      Float32Array.from(parameter.values, (value) => Number(Number.isNaN(value))),
+      Float32Array.from(buffers[kind.clears ? 1 : 0].values, (value) => Number(Number.isNaN(value))),
       [0, 1, 0, 0, 0],
       "NaN",
     );

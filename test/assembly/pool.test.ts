@@ -10,7 +10,7 @@ interface Geometry {
   before: [number, number];
 }
 
-const channels = [1, 2, 3, 4, 5, 8, 15, 16, 17, 20, 35];
+const channels = [1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 20, 35];
 const geometries: Omit<Geometry, "input">[] = [
   { out: [3, 3], size: [2, 2], strides: [2, 2], before: [0, 0] },
   { out: [3, 4], size: [3, 3], strides: [2, 2], before: [1, 0] },
@@ -18,6 +18,11 @@ const geometries: Omit<Geometry, "input">[] = [
   { out: [4, 3], size: [2, 3], strides: [1, 2], before: [0, 0] },
   { out: [3, 4], size: [1, 1], strides: [2, 2], before: [0, 0] },
   { out: [1, 1], size: [5, 7], strides: [5, 7], before: [0, 0] },
+  // Windows that share no cell: cut at the end, cut at the beginning, with a column left out, with gaps.
+  { out: [3, 4], size: [2, 2], strides: [2, 2], before: [0, 0] },
+  { out: [3, 4], size: [2, 2], strides: [2, 2], before: [1, 1] },
+  { out: [2, 2], size: [2, 3], strides: [2, 3], before: [0, 0] },
+  { out: [2, 3], size: [2, 1], strides: [3, 3], before: [0, 0] },
   { out: [2, 2], size: [4, 5], strides: [3, 3], before: [3, 1] },
 ];
 const cases = geometries.flatMap((rest) =>
@@ -66,15 +71,19 @@ describe.each(cases.map((item) => [JSON.stringify(item), item] as const))("%s", 
 
     const backward = new Arena();
     const dx = backward.output(x.length);
-    const [a, b] = [backward.input(x), backward.input(largest)];
-    kernels.maxPoolGrad(dx.pointer, a.pointer, b.pointer, backward.inputAtEnd(dy).pointer, block(backward, geometry));
-    backward.check();
-    const want = new Float32Array(x.length);
-    cells.forEach((list, i) => {
-      want[list.find((cell) => x[cell] === largest[i])!]! += dy[i]!;
-    });
-    // At most 20 windows share a cell: as many roundings of sums below 4, in another order.
-    expectClose(dx.values, want, 20 * 2 ** -23, label);
+    const [a, b, d] = [backward.inputAtEnd(x), backward.input(largest), backward.input(dy)];
+    const attributes = block(backward, geometry);
+    for (const positiveOnly of [0, 1]) {
+      kernels.maxPoolGrad(dx.pointer, a.pointer, b.pointer, d.pointer, attributes, positiveOnly);
+      backward.check();
+      const want = new Float32Array(x.length);
+      cells.forEach((list, i) => {
+        if (positiveOnly && !(largest[i]! > 0)) return;
+        want[list.find((cell) => x[cell] === largest[i])!]! += dy[i]!;
+      });
+      // At most 20 windows share a cell: as many roundings of sums below 4, in another order.
+      expectClose(dx.values, want, 20 * 2 ** -23, label);
+    }
   });
 
   test("average and its gradient", () => {

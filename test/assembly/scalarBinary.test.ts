@@ -23,6 +23,7 @@ const floats: Record<string, [Binary, (a: number, b: number) => number]> = {
   floorDiv: [kernels.floorDiv, (a, b) => Math.floor(Math.fround(a / b))],
   truncateMod: [kernels.truncateMod, (a, b) => a % b],
   floorMod: [kernels.floorMod, floorMod],
+  atan2: [kernels.atan2, Math.atan2],
 };
 const integers: Record<string, [Binary, (a: number, b: number) => number]> = {
   truncateDivInt32: [kernels.truncateDivInt32, divide(Math.trunc)],

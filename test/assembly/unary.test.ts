@@ -37,6 +37,14 @@ const functions: Record<string, [Unary, (x: number) => number, number]> = {
   sin: [kernels.sin, Math.sin, 0.51],
   cos: [kernels.cos, Math.cos, 0.51],
   tan: [kernels.tan, Math.tan, 2],
+  asin: [kernels.asin, Math.asin, 0.51],
+  acos: [kernels.acos, Math.acos, 0.51],
+  atan: [kernels.atan, Math.atan, 0.51],
+  sinh: [kernels.sinh, Math.sinh, 0.51],
+  cosh: [kernels.cosh, Math.cosh, 0.51],
+  asinh: [kernels.asinh, Math.asinh, 0.51],
+  acosh: [kernels.acosh, Math.acosh, 0.51],
+  atanh: [kernels.atanh, Math.atanh, 0.51],
 };
 
 function run(kernel: Unary, x: Float32Array, inPlace = false): Float32Array {

@@ -1,6 +1,10 @@
 /** AddN, ZerosLike, OnesLike. */
 import { expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
+import { AccumulateNV2 } from "../../src/ops/addN.ts";
+import { createOp } from "../../src/ops/build.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
+import { values } from "../helpers/ops.ts";
 
 async function run(build: () => tf.Tensor): Promise<tf.Nested> {
   const graph = new tf.Graph();
@@ -43,4 +47,13 @@ test("other shapes and dtypes are refused", () => {
 test("zeros and ones like a tensor", async () => {
   expect(await run(() => tf.zerosLike(floats([1, 2, 3])))).toEqual([0, 0, 0]);
   expect(await run(() => tf.onesLike(tf.constant([[1], [2]])))).toEqual([[1], [1]]);
+});
+
+test.each([1, 3, 4, 5, 17])("AddN and AccumulateNV2 of %i elements: values and gradients", async (n) => {
+  for (const sum of [tf.addN, (terms: readonly tf.Tensor[]) => createOp(AccumulateNV2, terms, {}, "sum").outputs[0]])
+    await checkGradient(
+      (terms) => sum(terms),
+      [values([n]), values([n]), values([n])],
+      ([a, b, c]) => a.map((value, i) => value + b[i] + c[i]),
+    );
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
 import { Fill, Reshape, Squeeze } from "../../src/ops/array.ts";
 import * as tf from "../../src/entry/node.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
 import { evaluate, expectMistake, expectShapes, inferred, sizes, values } from "../helpers/ops.ts";
 
 const { fill } = tf;
@@ -145,4 +146,23 @@ describe("mistakes", () => {
       "InvalidArgumentError: Expected int32, got 0.5 of type number for the constant.",
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
+});
+
+test.each(sizes)("Reshape, Squeeze, Fill of %i: gradients", async (n) => {
+  const x = values([2, 1, n]);
+  await checkGradient(
+    ([input]) => tf.reshape(tf.square(input), [n, 2]),
+    [x],
+    ([data]) => data.map((v) => v * v),
+  );
+  await checkGradient(
+    ([input]) => tf.squeeze(tf.square(input), [1]),
+    [x],
+    ([data]) => data.map((v) => v * v),
+  );
+  await checkGradient(
+    ([input]) => fill([3, n], input),
+    [values([])],
+    ([data]) => new Float64Array(3 * n).fill(data[0]),
+  );
 });

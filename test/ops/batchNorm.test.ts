@@ -1,8 +1,10 @@
 // The fused and the composed batch normalization against float64, and TensorFlow's two variances.
 import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
-import { FusedBatchNorm, FusedBatchNormV3 } from "../../src/ops/batchNorm.ts";
+import { FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3 } from "../../src/ops/batchNorm.ts";
 import * as tf from "../../src/entry/node.ts";
+import { createOp } from "../../src/ops/build.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
 import { EPSILON, expectClose, expectSame } from "../assembly/harness.ts";
 import { evaluate, expectMistake, expectShapes, inferred, sizes, values, type Values } from "../helpers/ops.ts";
 
@@ -248,4 +250,41 @@ describe("mistakes", () => {
       "UnimplementedError: 'bn' (op: 'FusedBatchNormV3') is not supported for float64; supported: float32.",
     );
   });
+});
+
+test.each([
+  ["FusedBatchNorm", FusedBatchNorm],
+  ["FusedBatchNormV2", FusedBatchNormV2],
+  ["FusedBatchNormV3", FusedBatchNormV3],
+] as const)("%s: gradients of x, scale and offset, in training and frozen", async (_, definition) => {
+  for (const channels of [1, 3, 4, 5, 17]) {
+    const shape = [2, 3, 2, channels];
+    const [mean, variance] = [values([channels]), values([channels], 0.5, 2)];
+    for (const isTraining of [true, false]) {
+      const n = isTraining ? 12 : 0;
+      await checkGradient(
+        ([x, scale, offset]) => {
+          const statistics = [mean, variance].map((given) => tf.constant(isTraining ? [] : { ...given }, { dtype: tf.float32, ...(isTraining && { shape: [0] }) })); // prettier-ignore
+          const attrs = { is_training: attr.bool(isTraining), epsilon: attr.float(0.01) };
+          return createOp(definition, [x, scale, offset, ...statistics], attrs, "bn").outputs[0];
+        },
+        [values(shape), values([channels], 0.5, 2), values([channels])],
+        ([x, scale, offset]) => {
+          const [m, v] = [mean, variance].map(({ data }) => Float64Array.from(data));
+          if (isTraining) {
+            m.fill(0);
+            v.fill(0);
+            x.forEach((value, i) => (m[i % channels] += value / n));
+            x.forEach((value, i) => (v[i % channels] += (value - m[i % channels]) ** 2 / n));
+          }
+          return x.map((value, i) => {
+            const c = i % channels;
+            return ((value - m[c]) / Math.sqrt(v[c] + 0.01)) * scale[c] + offset[c];
+          });
+        },
+        // Sums over 12 elements of a few roundings each, divided by a deviation of about 1.
+        { tolerance: 3e-5 },
+      );
+    }
+  }
 });

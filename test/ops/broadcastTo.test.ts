@@ -38,6 +38,8 @@ test("shapes", () => {
     ],
     by(4, 2, 3),
   );
-  expectShapes(BroadcastTo, [["[3];[1]", "Dimensions must be equal, but are 3 and 2"]], by(2));
+  expectShapes(BroadcastTo, [["[3];[1]", "Incompatible shapes: [3] vs. [2]; a shape can only be broadcast to a larger one"]], by(2)); // prettier-ignore
+  // What is not known yet may be 1.
+  expectShapes(BroadcastTo, [["[?,?];[2]", "[6,1]"]], by(6, 1));
   expectShapes(BroadcastTo, [["[3];[1]", "Incompatible shapes: [3] vs. [1]; a shape can only be broadcast to a larger one"]], by(1)); // prettier-ignore
 });

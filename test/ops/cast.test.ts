@@ -76,3 +76,32 @@ test("a dtype without a kernel", async () => {
   );
   session.close();
 });
+
+test.each(["DT_HALF", "DT_BFLOAT16", "DT_COMPLEX64"])(
+  "%s, which is not known here, is refused only where a run needs it",
+  async (type) => {
+    const float = { type: "DT_FLOAT" };
+    const node = [
+      { name: "x", op: "Placeholder", attr: { dtype: float, shape: { shape: { dim: [{ size: "2" }] } } } },
+      { name: "narrow", op: "Cast", input: ["x"], attr: { SrcT: float, DstT: { type } } },
+      {
+        name: "c",
+        op: "Const",
+        attr: { dtype: { type }, value: { tensor: { dtype: type, tensorShape: {}, halfVal: [1] } } },
+      },
+      { name: "y", op: "Neg", input: ["x"], attr: { T: float } },
+    ];
+    const graph = await tf.importMetaGraph({ graphDef: { node } });
+    const session = await tf.Session.create({ graph });
+    expect((await session.run("y:0", { "x:0": [1, 2] })).toNested()).toEqual([-1, -2]);
+    await expectMistake(
+      () => session.run("narrow:0", { "x:0": [1, 2] }),
+      "UnimplementedError: 'narrow' (op: 'Cast') is not supported from float32 to unknown; supported: float32, int32, int64, uint8, bool.",
+    );
+    await expectMistake(
+      () => session.run("c:0"),
+      "UnimplementedError: The 'value' of 'c' has elements of a type that is not supported for 'c' (op: 'Const') with input shapes: .",
+    );
+    session.close();
+  },
+);

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
 import { toNumbers } from "../../src/graph/tensorValue.ts";
 import * as tf from "../../src/entry/node.ts";
-import { constantValue } from "../../src/ops/build.ts";
-import { ConcatV2, Pack, Split, SplitV, Unpack } from "../../src/ops/concat.ts";
+import { constantValue, createOp } from "../../src/ops/build.ts";
+import { Concat, ConcatV2, Pack, Split, SplitV, Unpack } from "../../src/ops/concat.ts";
 import { checkGradient } from "../helpers/gradientCheck.ts";
 import { evaluate, expectMistake, expectShapes, sizes, values } from "../helpers/ops.ts";
 
@@ -24,6 +24,16 @@ describe("ConcatV2", () => {
       [values([2, n]), values([1, n]), values([3, n])],
       (parts) => parts.flatMap((part) => [...part]),
     );
+  });
+
+  test("the older form has the axis in front", async () => {
+    await checkGradient(
+      ([x, y]) => createOp(Concat, [tf.constant(1), x, y], { N: attr.int(2) }, "concat").outputs[0],
+      [values([2, 5]), values([2, 3])],
+      ([x, y]) => rows(x, 5, 0, 5).flatMap((row, i) => row.concat(rows(y, 3, 0, 3)[i])),
+    );
+    const options = { constants: { 0: [0] }, dtypes: [tf.int32, tf.float32, tf.float32] };
+    expectShapes(Concat, [["[];[2,3];[?,3]", "[?,3]"]], options);
   });
 
   test("shapes", () => {

@@ -1,8 +1,17 @@
 // Switch, Merge and cond: predicates that feeds, constants, or only the run decides.
 import { describe, expect, test } from "vitest";
-import { type CondContext, constantPredicate, Merge, smartCond, Switch } from "../../src/ops/controlFlow.ts";
+import {
+  type CondContext,
+  constantPredicate,
+  Merge,
+  merge,
+  smartCond,
+  Switch,
+  switchOp,
+} from "../../src/ops/controlFlow.ts";
 import * as tf from "../../src/entry/node.ts";
-import { expectMistake, expectShapes } from "../helpers/ops.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
+import { expectMistake, expectShapes, values } from "../helpers/ops.ts";
 
 test("shapes", () => {
   expectShapes(Switch, [
@@ -407,3 +416,30 @@ test("a predicate that the run itself updates decides once, with its value from 
   expect(first.toNested()).toEqual([-0.5, -1.5, -2.5]);
   expect((await session.run(chosen)).toNested()).toEqual([10, 20, 30]);
 });
+
+test.each([true, false])("Switch and Merge of a cond that is %s: gradients", async (chosen) => {
+  for (const isKnown of [true, false]) {
+    await checkGradient(
+      ([x, y]) => {
+        const predicate = isKnown
+          ? tf.constant(chosen)
+          : tf.equal(tf.lessEqual(tf.reduceSum(tf.square(x)), 1e6), chosen);
+        return tf.cond(predicate, () => tf.multiply(tf.square(x), y), () => tf.subtract(x, y)); // prettier-ignore
+      },
+      [values([5]), values([5])],
+      ([x, y]) => x.map((value, i) => (chosen ? value * value * y[i] : value - y[i])),
+    );
+  }
+});
+
+test("RefSwitch and RefMerge: gradient", () =>
+  checkGradient(
+    ([x]) => {
+      const v = tf.variable([1, 2, 3], { dtype: tf.float32 });
+      const merged = merge(switchOp(v.ref, tf.lessEqual(tf.reduceSum(tf.square(x)), 1e6)));
+      expect(merged.op.type).toBe("RefMerge");
+      return tf.multiply(x, tf.gradients(tf.square(tf.identity(merged)), [v])[0]!);
+    },
+    [values([3])],
+    ([x]) => x.map((value, i) => value * 2 * (i + 1)),
+  ));

@@ -1,9 +1,11 @@
 // Conv2D and BiasAdd against float64: geometry, channels around the block sizes, fusion.
 import { describe, expect, test } from "vitest";
 import { attr, type Attrs } from "../../src/graph/attr.ts";
-import { BiasAdd, Conv2D, windowAxis, type Conv2dOptions, type Padding } from "../../src/ops/conv2d.ts";
+import { BiasAdd, BiasAddV1, Conv2D, windowAxis, type Conv2dOptions, type Padding } from "../../src/ops/conv2d.ts";
+import { createOp } from "../../src/ops/build.ts";
 import * as tf from "../../src/entry/node.ts";
 import { EPSILON, expectClose, expectSame } from "../assembly/harness.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
 import { evaluate, expectMistake, expectShapes, inferred, sizes, values, type Values } from "../helpers/ops.ts";
 
 const pairOf = (value: number | readonly [number, number] = 1): readonly [number, number] =>
@@ -303,3 +305,10 @@ describe("mistakes", () => {
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
 });
+
+test("BiasAddV1: values and gradients", () =>
+  checkGradient(
+    ([x, bias]) => createOp(BiasAddV1, [x, bias], {}, "shifted").outputs[0],
+    [values([2, 3, 5]), values([5])],
+    ([x, bias]) => x.map((value, i) => value + bias[i % 5]),
+  ));

@@ -112,18 +112,48 @@ test("int64", async () => {
   ]);
 });
 
-test("integer division by zero gives 0, and of the smallest number by −1 wraps around", async () => {
-  const a = { data: Int32Array.of(5, -5, -(2 ** 31)), shape: [3] };
-  const b = { data: Int32Array.of(0, 0, -1), shape: [3] };
-  const { results } = await evaluate((input) =>
-    [tf.truncatediv, tf.floordiv, tf.truncatemod, tf.floormod].map((op) => op(input(a), input(b))),
-  );
-  expect(results.map(({ data }) => Array.from<number | bigint>(data))).toEqual([
-    [0, 0, -(2 ** 31)],
-    [0, 0, -(2 ** 31)],
-    [0, 0, 0],
-    [0, 0, 0],
+test.each([tf.int32, tf.int64])(
+  "%s: division by zero refuses the run, of the smallest number by −1 it wraps around",
+  async (dtype) => {
+    const ops = {
+      FloorDiv: tf.floordiv,
+      TruncateDiv: tf.truncatediv,
+      FloorMod: tf.floormod,
+      TruncateMod: tf.truncatemod,
+    };
+    for (const [type, op] of Object.entries(ops)) {
+      const graph = new tf.Graph();
+      const [quotient, count, init] = graph.asDefault(() => {
+        const counter = tf.variable(1, { name: "count" });
+        const a = tf.placeholder(dtype, [3], "a");
+        const y = op(a, tf.placeholder(dtype, [3], "b"), "quotient");
+        return [tf.group([tf.assignAdd(counter, 1).op, y]), counter, tf.globalVariablesInitializer()];
+      });
+      const session = await tf.Session.create({ graph });
+      await session.run(init);
+      // It is only a control input of the group, as a check often is.
+      await expectMistake(
+        () => session.run(quotient, { "a:0": [5, -5, 1], "b:0": [1, 0, 2] }),
+        `InvalidArgumentError: Integer division by zero for 'quotient' (op: '${type}').`,
+      );
+      expect((await session.run(count)).item()).toBe(1);
+      const smallest = dtype === tf.int32 ? -(2 ** 31) : -(2n ** 63n);
+      const feeds = { "a:0": [5, -5, smallest] as number[], "b:0": [2, 2, -1] };
+      const { data } = await session.run("quotient:0", feeds);
+      expect(String(data[2])).toBe(type.endsWith("Mod") ? "0" : String(smallest));
+      session.close();
+    }
+  },
+);
+
+test("a divisor that is a constant without zeros is not checked", async () => {
+  const graph = new tf.Graph();
+  const y = graph.asDefault(() => tf.floordiv(tf.placeholder(tf.int32, [2000], "a"), 7));
+  const session = await tf.Session.create({ graph });
+  expect(session.plan(y, { "a:0": new Int32Array(2000) }).parts.steps.map((step) => step.kernel)).toEqual([
+    "floorDivInt32",
   ]);
+  session.close();
 });
 
 test("div is RealDiv of floats and FloorDiv of integers", () => {

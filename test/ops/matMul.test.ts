@@ -1,6 +1,7 @@
 // Products of matrices and batches: shapes, values, gradients in all transposes, names, mistakes.
 import { describe, expect, test } from "vitest";
-import { BatchMatMul, BatchMatMulV2, MatMul } from "../../src/ops/matMul.ts";
+import { createOp } from "../../src/ops/build.ts";
+import { BatchMatMul, BatchMatMulV2, BatchMatMulV3, MatMul } from "../../src/ops/matMul.ts";
 import { attr } from "../../src/graph/attr.ts";
 import * as tf from "../../src/entry/node.ts";
 import { checkGradient } from "../helpers/gradientCheck.ts";
@@ -217,4 +218,14 @@ describe("mistakes", () => {
       "UnimplementedError: 'MatMul' (op: 'MatMul') is not supported for int32; supported: float32.",
     );
   });
+});
+
+test.each(combinations)("BatchMatMulV3, transposed %s, %s: values and gradients", (transposeA, transposeB) => {
+  const shapes = [swapped([2, 1, 3, 5], transposeA), swapped([4, 5, 2], transposeB)];
+  const attrs = { adj_x: attr.bool(transposeA), adj_y: attr.bool(transposeB) };
+  return checkGradient(
+    (inputs) => createOp(BatchMatMulV3, inputs, attrs, "product").outputs[0],
+    shapes.map((shape) => values(shape)),
+    reference(shapes, [transposeA, transposeB]),
+  );
 });

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
 import { Placeholder, PlaceholderWithDefault } from "../../src/ops/placeholder.ts";
 import * as tf from "../../src/entry/node.ts";
-import { expectMistake, inferred, sizes } from "../helpers/ops.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
+import { expectMistake, inferred, sizes, values } from "../helpers/ops.ts";
 
 async function sessionOn<T>(build: () => T): Promise<{ session: tf.Session; made: T }> {
   const graph = new tf.Graph();
@@ -114,3 +115,10 @@ describe("mistakes", () => {
     ],
   ])("%s", (_, body, message) => expectMistake(body, `InvalidArgumentError: ${message}`));
 });
+
+test("PlaceholderWithDefault: gradient", () =>
+  checkGradient(
+    ([x]) => tf.square(tf.placeholderWithDefault(x, [5])),
+    [values([5])],
+    ([x]) => x.map((value) => value * value),
+  ));

@@ -1,6 +1,14 @@
 // Random numbers: TensorFlow's seeds and bits, and how generators advance.
 import { describe, expect, test } from "vitest";
-import { RandomStandardNormal, RandomUniform, RandomUniformInt, TruncatedNormal } from "../../src/ops/random.ts";
+import { attr } from "../../src/graph/attr.ts";
+import { createOp } from "../../src/ops/build.ts";
+import {
+  RandomShuffle,
+  RandomStandardNormal,
+  RandomUniform,
+  RandomUniformInt,
+  TruncatedNormal,
+} from "../../src/ops/random.ts";
 import * as tf from "../../src/entry/node.ts";
 import { expectGolden, readGolden } from "../assembly/harness.ts";
 import { expectMistake, inferred, sizes } from "../helpers/ops.ts";
@@ -264,4 +272,20 @@ describe("mistakes", () => {
       "UnimplementedError: 'random_uniform/RandomUniform' (op: 'RandomUniform') is not supported for float64; supported: float32.",
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
+});
+
+test("RandomShuffle: rows in the order that the generator's words tell, another in the next run", async () => {
+  const { graph, made } = build(20191001, () => {
+    const rows = tf.reshape(tf.range(0, 24), [6, 4]);
+    const attrs = { seed: attr.int(20191001), seed2: attr.int(7), T: attr.type(tf.int32) };
+    return createOp(RandomShuffle, [rows], attrs, "RandomShuffle").outputs[0];
+  });
+  const [first, second] = (await draw(graph, made, {}, 2)).map((data) => Array.from(data as Int32Array));
+  const order = (data: number[]): number[] => [0, 1, 2, 3, 4, 5].map((row) => data[row * 4] / 4);
+  for (const data of [first, second]) {
+    expect(order(data).toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    order(data).forEach((row, i) => expect(data.slice(i * 4, i * 4 + 4)).toEqual([0, 1, 2, 3].map((j) => row * 4 + j)));
+  }
+  expect(order(second)).not.toEqual(order(first));
+  expect((await draw(graph, made, {}, 1))[0]).toEqual(Int32Array.from(first));
 });

@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { toNumbers } from "../../src/graph/tensorValue.ts";
 import * as tf from "../../src/entry/node.ts";
-import { constantValue } from "../../src/ops/build.ts";
-import { DynamicStitch, Range } from "../../src/ops/range.ts";
+import { constantValue, createOp } from "../../src/ops/build.ts";
+import { DynamicStitch, LinSpace, Range } from "../../src/ops/range.ts";
 import { evaluate, expectMistake, expectShapes } from "../helpers/ops.ts";
 
 test("range: values in a run", async () => {
@@ -44,4 +44,29 @@ test("shapes and mistakes", async () => {
   const session = await tf.Session.create({ graph });
   await expectMistake(() => session.run(fetch, { "x:0": 3 }), "InvalidArgumentError: The shape of 'range:0' (op: 'Range') is not known before the run: [?]. Feed or declare full shapes."); // prettier-ignore
   session.close();
+});
+
+test("a range of floats adds up in float32, as TensorFlow's does", async () => {
+  const { results } = await evaluate(() => [tf.range(0, 1, 0.1)]);
+  const want: number[] = [];
+  for (let value = 0; want.length < 10; value = Math.fround(value + Math.fround(0.1))) want.push(value);
+  expect(Array.from(results[0].data, Number)).toEqual(want);
+});
+
+test("LinSpace: both ends exact, one number, mistakes", async () => {
+  const spaced = (start: number, stop: number, count: number): tf.Tensor =>
+    createOp(
+      LinSpace,
+      [tf.constant(start, { dtype: tf.float32 }), tf.constant(stop, { dtype: tf.float32 }), tf.constant(count)],
+      {},
+      "LinSpace",
+    ).outputs[0];
+  const { results } = await evaluate(() => [spaced(1, 2, 5), spaced(-1, 0.3, 3), spaced(4, 9, 1)]);
+  expect(results.map(({ data }) => Array.from(data, Number))).toEqual([
+    [1, 1.25, 1.5, 1.75, 2],
+    [-1, Math.fround(-1 + Math.fround(Math.fround(Math.fround(0.3) + 1) / 2)), Math.fround(0.3)],
+    [4],
+  ]);
+  expectShapes(LinSpace, [["[];[];[]", "Requires num > 0: 0"]], { constants: { 0: [1], 1: [2], 2: [0] } });
+  expectShapes(LinSpace, [["[];[];[]", "[?]"]]);
 });

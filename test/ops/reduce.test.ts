@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
 import { alternatingGroups, Mean, moments, normalizeAxes, Sum } from "../../src/ops/reduce.ts";
 import * as tf from "../../src/entry/node.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
 import { EPSILON, expectClose } from "../assembly/harness.ts";
 import { coordinates, evaluate, expectMistake, inferred, sizeOf, sizes, values, type Values } from "../helpers/ops.ts";
 
@@ -174,17 +175,11 @@ test("alternatingGroups: runs of reduced and of kept dimensions", () => {
 
 describe("mistakes", () => {
   const graph = new tf.Graph();
-  const any = graph.asDefault(() => tf.placeholder(tf.float32, null, "any"));
   test.each<[string, () => unknown, string]>([
     [
       "an axis that is not there",
       () => graph.asDefault(() => tf.reduceSum(tf.zeros([2, 3]), 2, { name: "total" })),
       "InvalidArgumentError: Invalid reduction dimension 2 for input with 2 dimension(s) for 'total' (op: 'Sum') with input shapes: [2,3], [].",
-    ],
-    [
-      "all axes of an unknown rank",
-      () => tf.reduceMean(any),
-      "InvalidArgumentError: Mean over all axes needs an input of known rank; name the axes of 'any:0'.",
     ],
     [
       "a dtype without a kernel",
@@ -193,4 +188,84 @@ describe("mistakes", () => {
       "UnimplementedError: 'whole' (op: 'Mean') is not supported for int32; supported: float32.",
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
+});
+
+test("all axes of a rank that only the feed tells: values and gradient", async () => {
+  const graph = new tf.Graph();
+  const [mean, total, dx] = graph.asDefault(() => {
+    const x = tf.placeholder(tf.float32, null, "x");
+    const y = tf.reduceMean(x);
+    return [y, tf.reduceSum(x), tf.gradients(y, [x])[0]!];
+  });
+  const session = await tf.Session.create({ graph });
+  for (const x of [
+    7,
+    [1, 2, 3],
+    [
+      [1, 2],
+      [3, 6],
+    ],
+  ]) {
+    // prettier-ignore
+    const flat = [x].flat(2);
+    const sum = flat.reduce((a, b) => a + b, 0);
+    const values = await session.run([mean, total, dx], { "x:0": x });
+    expect(values.map((value) => Array.from(value.data as Float32Array))).toEqual([
+      [Math.fround(sum / flat.length)],
+      [sum],
+      flat.map(() => Math.fround(1 / flat.length)),
+    ]);
+  }
+  session.close();
+});
+
+test.each([
+  ["Sum", tf.reduceSum, false],
+  ["Mean", tf.reduceMean, true],
+] as const)("%s: gradients over every choice of axes", async (_, reduce, isMean) => {
+  for (const n of sizes) {
+    const shape = [2, 3, n];
+    for (const axes of [[], [0], [1], [2], [-1, 0], [1, 2], [0, 1, 2]]) {
+      for (const keepDims of [false, true]) {
+        const reduced = axes.map((axis) => (axis + 3) % 3);
+        const count = reduced.reduce((product, axis) => product * shape[axis], 1);
+        const out = shape.map((size, axis) => (reduced.includes(axis) ? 1 : size));
+        await checkGradient(
+          ([x]) => reduce(x, axes, { keepDims }),
+          [values(shape)],
+          ([x]) => {
+            const y = new Float64Array(x.length / count);
+            x.forEach((value, i) => {
+              const at = coordinates(i, shape).reduce((a, p, axis) => a * out[axis] + (out[axis] === 1 ? 0 : p), 0);
+              y[at] += isMean ? value / count : value;
+            });
+            return y;
+          },
+        );
+      }
+    }
+  }
+});
+
+test("where nothing is added up the input is passed on, its negative zeros too, and no kernel runs", async () => {
+  const graph = new tf.Graph();
+  const results = graph.asDefault(() => {
+    const x = tf.placeholder(tf.float32, [null, null], "x");
+    const n = tf.placeholder(tf.int32, [null, null], "n");
+    return [
+      tf.reduceSum(tf.negative(x), []),
+      tf.reduceMean(tf.negative(x), 0),
+      tf.reduceSum(tf.multiply(n, 2), [0], { keepDims: true }),
+      tf.reduceSum(x, 0),
+    ];
+  });
+  const session = await tf.Session.create({ graph });
+  const feeds = { "x:0": [[0, 1, -2]], "n:0": [[3, -4]] };
+  const [sum, mean, integers, alone] = await session.run(results, feeds);
+  expect([sum.toNested(), mean.toNested(), integers.toNested()]).toEqual([[[-0, -1, 2]], [-0, -1, 2], [[6, -8]]]);
+  expect(alone.toNested()).toEqual([0, 1, -2]);
+  const kernels = session.plan(results, feeds).parts.steps.map((step) => step.kernel);
+  expect(kernels.filter((kernel) => /sum|mean/i.test(kernel))).toEqual([]);
+  expect(session.plan(results.slice(0, 1), feeds).parts.steps.map((step) => step.kernel)).toEqual(["negate"]);
+  session.close();
 });

@@ -51,6 +51,25 @@ test("every op file has a test", () => {
   for (const file of Object.keys(infrastructure)) expect(files).toContain(file);
 });
 
+/** Tests that compare gradients with central differences of a float64 reference. */
+const checking = readdirSync(new URL(".", import.meta.url))
+  .filter((file) => file.endsWith(".test.ts"))
+  .map((file) => readFileSync(new URL(file, import.meta.url), "utf8"))
+  .filter((source) => source.includes("checkGradient("));
+
+test("the gradient of every operation that has one is compared with central differences", () => {
+  const differentiable = knownTypes().filter((type) => typeof definitionFor(type)!.gradient === "function");
+  const isNamed = (source: string, name: string): boolean => new RegExp(`\\b${name}\\b`, "i").test(source);
+  // A table of second derivatives names ReluGrad as "Relu" and `${type}Grad`.
+  const isSecond = (source: string, type: string): boolean =>
+    type.endsWith("Grad") && source.includes("${type}Grad") && isNamed(source, type.replace(/Grad$/, ""));
+  const without = differentiable.filter(
+    (type) => !checking.some((source) => isNamed(source, type) || isSecond(source, type)),
+  );
+  expect(differentiable.length).toBeGreaterThan(100);
+  expect(without).toEqual([]);
+});
+
 test.each(refusedOps.map((definition) => [definition.type, definition] as const))("%s is refused", (_, definition) => {
   // The end of "Operation 'x' (op: 'Enter') cannot run: ….", with a way round it.
   expect(definition.plan).toEqual({ kind: "refused", why: expect.stringMatching(/^[a-z].*;.*[^.]$/) });

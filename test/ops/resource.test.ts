@@ -1,6 +1,8 @@
 /** Resource variables, as graphs of TensorFlow 2's compat.v1 have them: imported, since no builder makes them. */
 import { expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
+import { values } from "../helpers/ops.ts";
+import { checkGradient } from "../helpers/gradientCheck.ts";
 
 const node = (name: string, op: string, input: string[] = [], attr: object = {}): object => ({ name, op, input, attr });
 const float = { type: "DT_FLOAT" };
@@ -74,6 +76,41 @@ test("another shape or dtype is refused", async () => {
   ).rejects.toThrow(
     "Dimension 0 in both shapes must be equal, but are 3 and 2. Shapes are [3] and [2] for 'wrong' (op: 'AssignVariableOp')",
   );
-  const session = await open(node("known", "VarIsInitializedOp", ["v"]));
-  await expect(session.run("known")).rejects.toThrow("use session.variables().");
 });
+
+test("VarIsInitializedOp tells whether a variable had a value when the run began", async () => {
+  const session = await open(node("known", "VarIsInitializedOp", ["v"]));
+  expect((await session.run("known:0")).item()).toBe(false);
+  await session.run("v/Assign");
+  expect((await session.run("known:0")).item()).toBe(true);
+});
+
+test("behind the operation that gives the variable a value the question is refused", async () => {
+  const session = await open(node("known", "VarIsInitializedOp", ["v", "^v/Assign"]));
+  await expect(session.run("known:0")).rejects.toThrow(
+    "Operation 'known' (op: 'VarIsInitializedOp') cannot run: it is told whether 'v' has a value at the beginning of the run, but stands behind 'v/Assign', which gives it one; ask in a run of its own.",
+  );
+});
+
+test("a variable's value or else its initial one, as initialized_value() builds it", async () => {
+  const session = await open(
+    node("cond/known", "VarIsInitializedOp", ["v"]),
+    node("cond/Switch", "Switch", ["v/Read/ReadVariableOp", "cond/known"], { T: float }),
+    node("cond/Switch_1", "Switch", ["other", "cond/known"], { T: float }),
+    node("cond/Merge", "Merge", ["cond/Switch_1", "cond/Switch:1"], { T: float, N: { i: "2" } }),
+    constant("other", [4, 5, 6]),
+  );
+  expect((await session.run("cond/Merge:0")).toNested()).toEqual([4, 5, 6]);
+  await session.run("v/Assign");
+  expect((await session.run("cond/Merge:0")).toNested()).toEqual([1, 2, 3]);
+});
+
+test("ReadVariableOp: gradient", () =>
+  checkGradient(
+    ([x]) => {
+      const v = tf.variable([1, -2, 3, 0.5, 2], { dtype: tf.float32, useResource: true });
+      return tf.multiply(tf.square(v), tf.add(x, tf.gradients(tf.square(v), [v])[0]!));
+    },
+    [values([5])],
+    ([x]) => [1, -2, 3, 0.5, 2].map((value, i) => value * value * (x[i] + 2 * value)),
+  ));

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { attr } from "../../src/graph/attr.ts";
 import * as tf from "../../src/entry/node.ts";
-import { constantValue } from "../../src/ops/build.ts";
-import { Slice, StridedSlice } from "../../src/ops/slice.ts";
+import { constantValue, constant, createOp } from "../../src/ops/build.ts";
+import { Slice, StridedSlice, StridedSliceGrad } from "../../src/ops/slice.ts";
 import { toNumbers } from "../../src/graph/tensorValue.ts";
 import { checkGradient } from "../helpers/gradientCheck.ts";
 import { expectShapes, values } from "../helpers/ops.ts";
@@ -88,3 +88,17 @@ describe("StridedSlice", () => {
     });
   });
 });
+
+test("StridedSliceGrad: its own gradient", () =>
+  checkGradient(
+    ([dy]) => {
+      const numbers = [[5, 6], [1, 0], [5, 6], [2, 3]].map((pair) => constant(pair)); // prettier-ignore
+      return createOp(StridedSliceGrad, [...numbers, dy], {}, "StridedSliceGrad").outputs[0];
+    },
+    [values([2, 2])],
+    ([dy]) => {
+      const x = new Float64Array(30);
+      [1, 3].forEach((row, i) => [0, 3].forEach((column, j) => (x[row * 6 + column] = dy[i * 2 + j])));
+      return x;
+    },
+  ));

@@ -191,7 +191,7 @@ describe("mistakes", () => {
     [
       "no variable",
       () => tf.assign(x, [1, 2]),
-      "InvalidArgumentError: assign needs a variable, 'x:0' is a plain tensor.",
+      "InvalidArgumentError: Assign needs a variable, 'x:0' is a plain tensor.",
     ],
     [
       "the read of a variable",

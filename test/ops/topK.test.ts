@@ -55,3 +55,15 @@ test("shapes", () => {
   const attrs = { k: attr.int(1) };
   expectShapes(InTopK, [["[?,5];[4]", "[4]"], ["[2,5];[4]", "First dimension of predictions 2 must match length of targets 4"], ["[2];[2]", "Shape must be rank 2 but is rank 1"]], { attrs }); // prettier-ignore
 });
+
+test("gradient where only the feed tells the shape", async () => {
+  const graph = new tf.Graph();
+  const dx = graph.asDefault(() => {
+    const x = tf.placeholder(tf.float32, null, "x");
+    return tf.gradients(tf.nn.topK(x, 2).values, [x], { gradYs: [tf.constant([[1, 2], [3, 4]], { dtype: tf.float32 })] })[0]!; // prettier-ignore
+  });
+  const session = await tf.Session.create({ graph });
+  const { data } = await session.run(dx, { "x:0": [[5, 9, 7], [1, 0, 2]] }); // prettier-ignore
+  expect(Array.from(data, Number)).toEqual([0, 1, 2, 4, 0, 3]);
+  session.close();
+});

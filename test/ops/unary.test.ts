@@ -1,7 +1,8 @@
 // Functions of one operand: values against float64, gradients against central differences, second derivatives, edges.
 import { describe, expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
-import { Exp, RsqrtGrad } from "../../src/ops/unary.ts";
+import { createOp } from "../../src/ops/build.ts";
+import { Exp, Inv, InvGrad, RsqrtGrad } from "../../src/ops/unary.ts";
 import { expectClose } from "../assembly/harness.ts";
 import { checkGradient } from "../helpers/gradientCheck.ts";
 import { evaluate, expectMistake, expectShapes, sizes, values } from "../helpers/ops.ts";
@@ -122,4 +123,47 @@ describe("rules", () => {
       "UnimplementedError: 'power' (op: 'Exp') is not supported for int32; supported: float32.",
     );
   });
+});
+
+test("Inv, the older name of Reciprocal, and InvGrad: gradients", async () => {
+  const inverse = (x: tf.Tensor): tf.Tensor => createOp(Inv, [x], {}, "Inv").outputs[0];
+  await checkGradient(([x]) => inverse(x), [values([5], 0.5, 4)], ([x]) => x.map((value) => 1 / value)); // prettier-ignore
+  // InvGrad takes y and dy: −y² dy.
+  await checkGradient(
+    ([y, dy]) => createOp(InvGrad, [y, dy], {}, "InvGrad").outputs[0],
+    [values([5], 0.5, 4), values([5])],
+    ([y, dy]) => y.map((value, i) => -value * value * dy[i]),
+  );
+});
+
+test.each([tf.int32, tf.int64])("Neg, Abs, Square of %s, in place or not, wrapping around", async (dtype) => {
+  const { name } = dtype;
+  const smallest = name === "int32" ? -(2n ** 31n) : -(2n ** 63n);
+  const wrap = (value: bigint): bigint => BigInt.asIntN(name === "int32" ? 32 : 64, value);
+  const numbers = [0n, 1n, -1n, 7n, -5n, smallest];
+  const graph = new tf.Graph();
+  const fetches = graph.asDefault(() => {
+    const x = tf.placeholder(dtype, [null], "x");
+    const copy = tf.add(x, tf.zerosLike(x));
+    return [tf.negative(x), tf.abs(x), tf.square(x), tf.negative(copy), tf.abs(tf.square(tf.negative(x)))];
+  });
+  const want = [
+    (x: bigint) => -x,
+    (x: bigint) => (x < 0n ? -x : x),
+    (x: bigint) => x * x,
+    (x: bigint) => -x,
+    (x: bigint) => wrap(x * x) * (wrap(x * x) < 0n ? -1n : 1n),
+  ];
+  for (const inPlace of [true, false]) {
+    const session = await tf.Session.create({ graph, planner: { inPlace, poison: true } });
+    for (const n of [0, 1, 3, 4, 5, 6]) {
+      const given =
+        name === "int32" ? Int32Array.from(numbers.slice(0, n), Number) : BigInt64Array.from(numbers.slice(0, n));
+      const results = await session.run(fetches, { "x:0": given });
+      expect(results.map(({ data }) => Array.from(data as Int32Array, BigInt))).toEqual(
+        want.map((f) => numbers.slice(0, n).map((value) => wrap(f(value)))),
+      );
+    }
+    session.close();
+  }
 });

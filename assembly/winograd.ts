@@ -1,0 +1,227 @@
+// Two-dimensional convolution of stride 1 with a filter of 3 x 3 or 5 x 5, by Winograd's minimal filtering (winogradTransform.ts):
+// F(4 x 4, 3 x 3), 2.25 products an output instead of 9, and F(2 x 2, 5 x 5), 9 instead of 25.
+//
+// Tiles are taken in blocks small enough for the transformed ones and their products to stay in the second-level cache. For
+// each of the 36 elements of a tile the block is a product of two matrices, of the transformed tiles and the transformed filter.
+
+import * as conv2d from "./conv2d";
+import * as gemm from "./gemm";
+import { bytesOf, LANES, roundUp } from "./lib/simd";
+import * as tiles from "./winogradTiles";
+import { packTransformed, packTransformedBack, SCRATCH_BYTES } from "./winogradFilter";
+import * as transform from "./winogradTransform";
+
+/** Aim for the transformed tiles of a block and their products together, in bytes. */
+const BLOCK_BYTES: i32 = 200 << 10;
+/** Fewest tiles of a block: each element of the transformed filter is loaded for as many. */
+const MIN_TILES: i32 = 16;
+
+/** Tiles of a block, a multiple of the products' rows. */
+export function blockTiles(g: conv2d.Geometry): i32 {
+  const bytes = tiles.PLANES * (roundUp(g.C, LANES) + roundUp(g.K, LANES)) * 4;
+  const most = roundUp(g.N * tileRows(g) * tileColumns(g), gemm.TILE);
+  return min(most, max(MIN_TILES, (BLOCK_BYTES / bytes) & -gemm.TILE));
+}
+
+/** Outputs along an axis of a tile. */
+export function outputsOf(g: conv2d.Geometry): i32 {
+  return transform.POINTS + 1 - g.filterH;
+}
+
+export function tileRows(g: conv2d.Geometry): i32 {
+  return (g.outputH + outputsOf(g) - 1) / outputsOf(g);
+}
+
+export function tileColumns(g: conv2d.Geometry): i32 {
+  return (g.outputW + outputsOf(g) - 1) / outputsOf(g);
+}
+
+/** Bytes from plane to plane of a transformed filter. */
+function filterPitch(g: conv2d.Geometry): i32 {
+  return gemm.packedBytes(g.C, g.K) + 320;
+}
+
+/** Bytes from plane to plane of a block's transformed tiles with `channels` channels. */
+export function blockPitch(g: conv2d.Geometry, channels: i32): i32 {
+  return tiles.planePitch(blockTiles(g) * roundUp(channels, LANES) * 4);
+}
+
+/** Bytes of the transformed filter of `conv2dWinogradPackFilter`, or of its transpose. */
+export function conv2dWinogradPackedBytes(geometry: usize): i32 {
+  return tiles.PLANES * filterPitch(changetype<conv2d.Geometry>(geometry));
+}
+
+/** Bytes of the scratch memory of both functions that transform a filter. */
+export function conv2dWinogradPackScratchBytes(): i32 {
+  return SCRATCH_BYTES;
+}
+
+/**
+ * Transforms `filter` float32 [3, 3, C, K] or [5, 5, C, K] for `conv2dWinograd`.
+ * `packed` is 16-byte aligned, `conv2dWinogradPackedBytes` long, overwritten; `scratch` of `conv2dWinogradPackScratchBytes`. No two
+ * of them overlap.
+ */
+export function conv2dWinogradPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (g.filterH == 3) packTransformed<transform.Outputs4>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else packTransformed<transform.Outputs2>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+}
+
+/**
+ * Transforms the filter of a convolution for its gradient with respect to the input, which is a convolution as well, with the
+ * filter rotated and transposed. `geometry` is that of the gradient: it has K as its channels C, and C as its channels K.
+ * `filter` float32 [3, 3, geometry.K, geometry.C] or [5, 5, ...]; else as `conv2dWinogradPackFilter`.
+ */
+export function conv2dWinogradPackTransposedFilter(
+  packed: usize,
+  filter: usize,
+  scratch: usize,
+  geometry: usize,
+): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (g.filterH == 3) packTransformedBack<transform.Outputs4>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else packTransformedBack<transform.Outputs2>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+}
+
+// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes.
+const INPUT: usize = 32;
+const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
+const READ: usize = OUTPUT + tiles.IMAGES_BYTES;
+const WRITTEN: usize = READ + tiles.POSITION_BYTES;
+const SEGMENT_TABLE: usize = WRITTEN + tiles.POSITION_BYTES;
+const ROW_TABLE: usize = SEGMENT_TABLE + 16;
+
+function zerosOffset(g: conv2d.Geometry): i32 {
+  return <i32>ROW_TABLE + blockTiles(g) * 4;
+}
+function biasOffset(g: conv2d.Geometry): i32 {
+  return zerosOffset(g) + roundUp(g.K, gemm.PANEL) * 4;
+}
+function tileOffset(g: conv2d.Geometry): i32 {
+  return biasOffset(g) + roundUp(g.K, gemm.PANEL) * 4;
+}
+function linesOffset(g: conv2d.Geometry): i32 {
+  return tileOffset(g) + <i32>tiles.TILE_BYTES;
+}
+function inputOffset(g: conv2d.Geometry): i32 {
+  return linesOffset(g) + tiles.linesBytes(g.W, g.C);
+}
+function productOffset(g: conv2d.Geometry): i32 {
+  return inputOffset(g) + tiles.PLANES * blockPitch(g, g.C);
+}
+
+/** Bytes of the scratch memory of `conv2dWinograd`. */
+export function conv2dWinogradScratchBytes(geometry: usize): i32 {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (conv2d.isEmpty(g)) return 0;
+  return productOffset(g) + tiles.PLANES * blockPitch(g, g.K);
+}
+
+/** How the tiles of a convolution lie on its input x [N, H, W, C]; `lines` as `prepareLines` wants it. */
+export function layOutInput(images: tiles.Images, x: usize, g: conv2d.Geometry, lines: usize): void {
+  images.pointer = x;
+  images.N = g.N;
+  images.H = g.H;
+  images.W = g.W;
+  images.C = g.C;
+  images.rows = tileRows(g);
+  images.columns = tileColumns(g);
+  images.step = outputsOf(g);
+  images.top = -g.padTop;
+  images.left = -g.padLeft;
+  tiles.prepareLines(images, lines);
+}
+
+/** The same for its output y [N, outputH, outputW, K]. */
+export function layOutOutput(images: tiles.Images, y: usize, g: conv2d.Geometry): void {
+  images.pointer = y;
+  images.N = g.N;
+  images.H = g.outputH;
+  images.W = g.outputW;
+  images.C = g.K;
+  images.rows = tileRows(g);
+  images.columns = tileColumns(g);
+  images.step = outputsOf(g);
+  images.top = 0;
+  images.left = 0;
+}
+
+/**
+ * What conv2d computes, within Winograd's rounding, for strides and dilations of 1 and filters of 3 x 3 and 5 x 5:
+ * y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; `packed` from `conv2dWinogradPackFilter` or, for a gradient,
+ * `conv2dWinogradPackTransposedFilter`; `bias` [K] or 0 for none; `scratch` of `conv2dWinogradScratchBytes`, 16-byte aligned. No two
+ * of them overlap. The padding may be below 0. Float32 throughout.
+ * Order: an element of a tile's product sums over c in ascending order; what a tile gives depends on its own 6 x 6 inputs only.
+ * So an infinite or NaN input may make outputs of a tile NaN that do not see it, and an infinite one those NaN that do.
+ */
+export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, scratch: usize, geometry: usize): void {
+  const g = changetype<conv2d.Geometry>(geometry);
+  if (conv2d.isEmpty(g)) return;
+  const columns = roundUp(g.K, LANES);
+  const inputPitch = bytesOf(roundUp(g.C, LANES));
+  const product = changetype<gemm.Product>(scratch);
+  product.rowTable = scratch + ROW_TABLE;
+  product.segmentTable = scratch + SEGMENT_TABLE;
+  product.segments = 1;
+  product.segmentBytes = bytesOf(g.C);
+  product.pitch = bytesOf(columns);
+  product.bias = scratch + <usize>zerosOffset(g);
+  product.activation = gemm.ACTIVATION_NONE;
+  const block = blockTiles(g);
+  store<u32>(product.segmentTable, 0);
+  for (let t = 0; t < block; t++) store<u32>(product.rowTable + bytesOf(t), <u32>(<usize>t * inputPitch));
+  const biases = scratch + <usize>biasOffset(g);
+  memory.fill(product.bias, 0, 2 * bytesOf(roundUp(g.K, gemm.PANEL)));
+  if (bias) memory.copy(biases, bias, bytesOf(g.K));
+
+  const input = changetype<tiles.Images>(scratch + INPUT);
+  const output = changetype<tiles.Images>(scratch + OUTPUT);
+  layOutInput(input, x, g, scratch + <usize>linesOffset(g));
+  layOutOutput(output, y, g);
+  memory.fill(scratch + READ, 0, 2 * tiles.POSITION_BYTES);
+  const tile = scratch + <usize>tileOffset(g);
+  const inputPlanes = scratch + <usize>inputOffset(g);
+  const products = scratch + <usize>productOffset(g);
+  const inputStep = <usize>blockPitch(g, g.C);
+  const productStep = <usize>blockPitch(g, g.K);
+  const filterStep = <usize>filterPitch(g);
+  for (let left = g.N * output.rows * output.columns; left > 0; left -= block) {
+    const count = min(block, left);
+    const read = changetype<tiles.Position>(scratch + READ);
+    tiles.transformInput(inputPlanes, inputPitch, inputStep, input, read, count, tile);
+    let from = inputPlanes;
+    let filter = packed;
+    let to = products;
+    for (let q = 0; q < tiles.PLANES; q++) {
+      gemm.multiply(to, from, filter, count, columns, g.C, product);
+      from += inputStep;
+      filter += filterStep;
+      to += productStep;
+    }
+    const written = changetype<tiles.Position>(scratch + WRITTEN);
+    if (g.filterH == 3)
+      tiles.transformOutput<transform.Outputs4>(
+        products,
+        product.pitch,
+        productStep,
+        output,
+        written,
+        count,
+        biases,
+        g.activation,
+        tile,
+      );
+    else
+      tiles.transformOutput<transform.Outputs2>(
+        products,
+        product.pitch,
+        productStep,
+        output,
+        written,
+        count,
+        biases,
+        g.activation,
+        tile,
+      );
+  }
+}

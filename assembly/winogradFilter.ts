@@ -1,0 +1,113 @@
+// Winograd's transform of a filter, packed for the products of planes: plane q is a matrix [C][K] in the panels of gemm.ts.
+
+import { PANEL } from "./gemm";
+import { bytesOf, LANES, Vector } from "./lib/simd";
+import { Line, POINTS } from "./winogradTransform";
+import { TILE_BYTES } from "./winogradTiles";
+
+/** Bytes of scratch memory: taps, half-transformed taps, four transformed tiles. */
+export const SCRATCH_BYTES: i32 = 6 * <i32>TILE_BYTES;
+
+/** Elements of a line of the cache. */
+const LINE: i32 = 16;
+
+/** Copies the taps of `width` neighbouring elements to `scratch`; taps are `step` bytes apart. */
+function copyTaps(scratch: usize, from: usize, taps: i32, step: isize, width: i32): void {
+  for (; taps > 0; taps--) {
+    v128.store(scratch, width == LANES ? v128.load(from) : Vector.loadTail(from, width));
+    scratch += 16;
+    from += step;
+  }
+}
+
+/** G g G' of the taps in `scratch`: its 36 vectors are written to `to`, `step` bytes apart. */
+function transform<Outputs>(to: usize, step: usize, scratch: usize): void {
+  const taps = POINTS + 1 - <i32>offsetof<Outputs>();
+  const row = <usize>taps * 16;
+  const half = scratch + TILE_BYTES;
+  for (let column: usize = 0; column < row; column += 16)
+    Line.filter<Outputs>(scratch + column, row, half + column, row);
+  for (let i = 0; i < POINTS; i++) {
+    Line.filter<Outputs>(half + <usize>i * row, 16, to, step);
+    to += <usize>POINTS * step;
+  }
+}
+
+/** Transforms `filter` [taps][C][K] into planes `pitch` bytes apart. */
+export function packTransformed<Outputs>(
+  packed: usize,
+  pitch: usize,
+  filter: usize,
+  C: i32,
+  K: i32,
+  scratch: usize,
+): void {
+  const taps = (POINTS + 1 - <i32>offsetof<Outputs>()) * (POINTS + 1 - <i32>offsetof<Outputs>());
+  const tapBytes = <isize>bytesOf(C * K);
+  const panelBytes = bytesOf(C * PANEL);
+  // A line of the cache at a time: the taps are often so far apart that they push each other out of it.
+  for (let first = 0; first < K; first += LINE) {
+    const last = min(K, first + LINE);
+    for (let c = 0; c < C; c++) {
+      for (let k = first; k < last; k += LANES) {
+        const panel = k / PANEL;
+        const rowBytes: usize = K - panel * PANEL > LANES ? 32 : 16;
+        const to = packed + <usize>panel * panelBytes + <usize>c * rowBytes + bytesOf(k & LANES);
+        copyTaps(scratch, filter + bytesOf(c * K + k), taps, tapBytes, min(LANES, K - k));
+        transform<Outputs>(to, pitch, scratch);
+      }
+    }
+  }
+}
+
+/** Transforms `filter` [taps][K][C], rotated, into planes of its transpose. */
+export function packTransformedBack<Outputs>(
+  packed: usize,
+  pitch: usize,
+  filter: usize,
+  C: i32,
+  K: i32,
+  scratch: usize,
+): void {
+  const taps = (POINTS + 1 - <i32>offsetof<Outputs>()) * (POINTS + 1 - <i32>offsetof<Outputs>());
+  const tapBytes = <isize>bytesOf(C * K);
+  const lastTap = filter + <usize>(taps - 1) * <usize>tapBytes;
+  const tile = scratch + 2 * TILE_BYTES;
+  for (let k = 0; k < K; k += PANEL) {
+    const columns = min(PANEL, K - k);
+    const rowBytes: usize = columns > LANES ? 32 : 16;
+    for (let half = 0; half < columns; half += LANES) {
+      for (let c = 0; c < C; c += LANES) {
+        const depth = min(LANES, C - c);
+        for (let column = 0; column < LANES; column++) {
+          const to = tile + <usize>column * TILE_BYTES;
+          if (half + column < columns) {
+            copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps, -tapBytes, depth);
+            transform<Outputs>(to, 16, scratch);
+          } else memory.fill(to, 0, TILE_BYTES);
+        }
+        storeTransposed(packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);
+      }
+    }
+    packed += <usize>C * rowBytes;
+  }
+}
+
+/** Of each plane the first `depth` columns of four rows, as rows of a panel. */
+function storeTransposed(to: usize, rowBytes: usize, pitch: usize, tile: usize, depth: i32): void {
+  for (let q = tile; q != tile + TILE_BYTES; q += 16) {
+    const r0 = v128.load(q);
+    const r1 = v128.load(q + TILE_BYTES);
+    const r2 = v128.load(q + 2 * TILE_BYTES);
+    const r3 = v128.load(q + 3 * TILE_BYTES);
+    const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+    const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+    const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+    const high23 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
+    if (depth > 1) v128.store(to + rowBytes, v128.shuffle<f64>(low01, low23, 1, 3));
+    if (depth > 2) v128.store(to + 2 * rowBytes, v128.shuffle<f64>(high01, high23, 0, 2));
+    if (depth > 3) v128.store(to + 3 * rowBytes, v128.shuffle<f64>(high01, high23, 1, 3));
+    to += pitch;
+  }
+}

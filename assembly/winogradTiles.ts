@@ -1,0 +1,287 @@
+// Winograd's transforms of whole tiles: from images to planes, and from planes to images.
+//
+// A tile is 6 x 6. Element q of all transformed tiles of a block is plane q, a matrix [tiles][channels], so that the products of
+// a block are 36 products of matrices. Channels come in vectors of four; what lanes behind the last channel hold is arbitrary,
+// nobody reads it.
+
+import { PANEL } from "./gemm";
+import { bytesOf, LANES, roundUp, Vector, zero } from "./lib/simd";
+import { HALF, Line, POINTS, THREE_HALVES } from "./winogradTransform";
+
+/** Planes of a block. */
+export const PLANES: i32 = POINTS * POINTS;
+/** Bytes of one vector for each element of a tile, and of a row of these. */
+export const TILE_BYTES: usize = 16 * PLANES;
+const ROW_BYTES: usize = 16 * POINTS;
+
+/** Bytes from plane to plane for planes of `bytes` bytes: as a power of two, 36 planes would share one set of the cache. */
+export function planePitch(bytes: i32): i32 {
+  return roundUp(bytes, 4096) + 320;
+}
+
+/** Images that tiles are read from or written to, and how tiles lie on them. */
+@unmanaged
+export class Images {
+  pointer: usize;
+  N: i32;
+  H: i32;
+  W: i32;
+  C: i32;
+  /** Tiles of an image. */
+  rows: i32;
+  columns: i32;
+  /** Distance of tiles, and where the first begins: above and left of the image if below 0. */
+  step: i32;
+  top: i32;
+  left: i32;
+  /** What is read for a line above or below the image. */
+  zeros: usize;
+  /** What is read for the very last line: the line, or a copy where reading a whole vector at its end would read too far. */
+  lastLine: usize;
+}
+
+export const IMAGES_BYTES: usize = 48;
+
+/** Bytes that `prepareLines` needs. */
+export function linesBytes(W: i32, C: i32): i32 {
+  return 2 * lineBytes(W, C);
+}
+
+/** A line with a vector behind it. */
+function lineBytes(W: i32, C: i32): i32 {
+  return roundUp(W * C, LANES) * 4 + 16;
+}
+
+/** Provides the lines that `images` is read with beside its own, at `memory` [linesBytes]. */
+export function prepareLines(images: Images, at: usize): void {
+  const bytes = lineBytes(images.W, images.C);
+  const line = bytesOf(images.W * images.C);
+  images.zeros = at;
+  memory.fill(at, 0, bytes);
+  const last = images.pointer + <usize>(images.N * images.H - 1) * line;
+  images.lastLine = last;
+  if (images.C % LANES == 0) return;
+  images.lastLine = at + <usize>bytes;
+  memory.copy(images.lastLine, last, line);
+  zero(images.lastLine + line, LANES);
+}
+
+/** Where line `row` of image `n` begins, which may lie outside. */
+function lineOf(images: Images, n: i32, row: i32): usize {
+  if (row < 0 || row >= images.H) return images.zeros;
+  const line = n * images.H + row;
+  if (line + 1 == images.N * images.H) return images.lastLine;
+  return images.pointer + bytesOf(line * images.W * images.C);
+}
+
+/** A place in the sequence of all tiles. */
+@unmanaged
+export class Position {
+  n: i32;
+  i: i32;
+  j: i32;
+}
+
+export const POSITION_BYTES: usize = 16;
+
+function advance(position: Position, images: Images): void {
+  if (++position.j < images.columns) return;
+  position.j = 0;
+  if (++position.i < images.rows) return;
+  position.i = 0;
+  position.n++;
+}
+
+/**
+ * Transforms `count` tiles from `position` on, which moves on: planes[q][t][c] = B' d B. A plane's rows are `pitch` bytes long,
+ * planes `planeBytes` apart; `tile` is scratch memory of TILE_BYTES.
+ */
+export function transformInput(
+  planes: usize,
+  pitch: usize,
+  planeBytes: usize,
+  images: Images,
+  position: Position,
+  count: i32,
+  tile: usize,
+): void {
+  const half = v128.load32_splat(HALF);
+  const threeHalves = v128.load32_splat(THREE_HALVES);
+  const pixelBytes = bytesOf(images.C);
+  const planeRow = <usize>POINTS * planeBytes;
+  for (; count > 0; count--) {
+    const row = position.i * images.step + images.top;
+    const column = position.j * images.step + images.left;
+    // Columns of the tile that lie in the image. The others are 0, for all channels.
+    const first = min(POINTS, max(0, -column));
+    const last = max(first, min(POINTS, images.W - column));
+    if (last - first < POINTS) memory.fill(tile, 0, TILE_BYTES);
+    const at = bytesOf((column + first) * images.C);
+    const line0 = lineOf(images, position.n, row) + at;
+    const line1 = lineOf(images, position.n, row + 1) + at;
+    const line2 = lineOf(images, position.n, row + 2) + at;
+    const line3 = lineOf(images, position.n, row + 3) + at;
+    const line4 = lineOf(images, position.n, row + 4) + at;
+    const line5 = lineOf(images, position.n, row + 5) + at;
+    const firstColumn = tile + <usize>first * 16;
+    const end = tile + <usize>last * 16;
+    for (let c: usize = 0; c < pitch; c += 16) {
+      let offset = c;
+      for (let to = firstColumn; to != end; to += 16) {
+        Line.input(
+          v128.load(line0 + offset),
+          v128.load(line1 + offset),
+          v128.load(line2 + offset),
+          v128.load(line3 + offset),
+          v128.load(line4 + offset),
+          v128.load(line5 + offset),
+          half,
+          threeHalves,
+          to,
+          ROW_BYTES,
+        );
+        offset += pixelBytes;
+      }
+      let plane = planes + c;
+      for (let from = tile; from != tile + TILE_BYTES; from += ROW_BYTES) {
+        Line.input(
+          v128.load(from),
+          v128.load(from, 16),
+          v128.load(from, 32),
+          v128.load(from, 48),
+          v128.load(from, 64),
+          v128.load(from, 80),
+          half,
+          threeHalves,
+          plane,
+          planeBytes,
+        );
+        plane += planeRow;
+      }
+    }
+    planes += pitch;
+    advance(position, images);
+  }
+}
+
+/**
+ * Transforms `count` tiles of an output's gradient from `position` on, which moves on: planes[q][t][c] = A dy A'. Each plane is
+ * packed into the panels of gemm.ts, [channels / 8][count][8], planes `planeBytes` apart; `channels` is a multiple of 4.
+ */
+export function transformGradient<Outputs>(
+  planes: usize,
+  channels: i32,
+  planeBytes: usize,
+  images: Images,
+  position: Position,
+  count: i32,
+  tile: usize,
+): void {
+  const half = v128.load32_splat(HALF);
+  const outputs = <i32>offsetof<Outputs>();
+  const row = <usize>outputs * 16;
+  const pixelBytes = bytesOf(images.C);
+  const planeRow = <usize>POINTS * planeBytes;
+  const panelBytes = <usize>count * 32;
+  const wide = channels & -PANEL;
+  const zeros = f32x4.splat(0);
+  for (let t = 0; t < count; t++) {
+    const top = position.i * outputs;
+    const left = position.j * outputs;
+    const inside = min(outputs, images.W - left);
+    if (inside < outputs) memory.fill(tile, 0, TILE_BYTES);
+    const at = bytesOf(left * images.C);
+    const line0 = lineOf(images, position.n, top) + at;
+    const line1 = lineOf(images, position.n, top + 1) + at;
+    const line2 = outputs == 4 ? lineOf(images, position.n, top + 2) + at : 0;
+    const line3 = outputs == 4 ? lineOf(images, position.n, top + 3) + at : 0;
+    const end = tile + <usize>inside * 16;
+    for (let c = 0; c < channels; c += LANES) {
+      let offset = bytesOf(c);
+      for (let to = tile; to != end; to += 16) {
+        const y0 = v128.load(line0 + offset);
+        const y1 = v128.load(line1 + offset);
+        if (offsetof<Outputs>() == 2) Line.gradient<Outputs>(y0, y1, zeros, zeros, half, to, row);
+        else Line.gradient<Outputs>(y0, y1, v128.load(line2 + offset), v128.load(line3 + offset), half, to, row);
+        offset += pixelBytes;
+      }
+      const inPanel = c < wide ? <usize>t * 32 + bytesOf(c & LANES) : <usize>t * 16;
+      let plane = planes + <usize>(c / PANEL) * panelBytes + inPanel;
+      let from = tile;
+      for (let i = 0; i < POINTS; i++) {
+        const y0 = v128.load(from);
+        const y1 = v128.load(from, 16);
+        if (offsetof<Outputs>() == 2) Line.gradient<Outputs>(y0, y1, zeros, zeros, half, plane, planeBytes);
+        else Line.gradient<Outputs>(y0, y1, v128.load(from, 32), v128.load(from, 48), half, plane, planeBytes);
+        from += row;
+        plane += planeRow;
+      }
+    }
+    advance(position, images);
+  }
+}
+
+/**
+ * Writes `count` tiles from `position` on, which moves on: activation(A' m A + bias), as far as they lie in the images. Planes as
+ * in `transformInput`; `bias` has as many elements as a plane's row; `tile` is scratch memory of TILE_BYTES.
+ */
+export function transformOutput<Outputs>(
+  planes: usize,
+  pitch: usize,
+  planeBytes: usize,
+  images: Images,
+  position: Position,
+  count: i32,
+  bias: usize,
+  activation: i32,
+  tile: usize,
+): void {
+  const half = v128.load32_splat(HALF);
+  const outputs = <i32>offsetof<Outputs>();
+  const pixelBytes = bytesOf(images.C);
+  const lineBytes = bytesOf(images.W * images.C);
+  const planeRow = <usize>POINTS * planeBytes;
+  // Behind the rows of the half-transformed tile: a line of outputs that cannot be written as a whole.
+  const part = tile + <usize>outputs * ROW_BYTES;
+  const none = f32x4.splat(0);
+  for (; count > 0; count--) {
+    const row = position.i * outputs;
+    const column = position.j * outputs;
+    const rows = min(outputs, images.H - row);
+    const columns = min(outputs, images.W - column);
+    const image = images.pointer + bytesOf(((position.n * images.H + row) * images.W + column) * images.C);
+    for (let c: usize = 0; c < pitch; c += 16) {
+      let plane = planes + c;
+      for (let to = tile; to != tile + ROW_BYTES; to += 16) {
+        Line.output<Outputs>(plane, planeRow, half, to, ROW_BYTES, false, none, 0);
+        plane += planeBytes;
+      }
+      const biases = v128.load(bias + c);
+      const width = min(LANES, images.C - <i32>(c >> 2));
+      const isWhole = columns == outputs && width == LANES;
+      let line = image + c;
+      const end = tile + <usize>rows * ROW_BYTES;
+      for (let from = tile; from != end; from += ROW_BYTES) {
+        if (isWhole) Line.output<Outputs>(from, 16, half, line, pixelBytes, true, biases, activation);
+        else {
+          Line.output<Outputs>(from, 16, half, part, 16, true, biases, activation);
+          storePart(line, part, columns, width, pixelBytes);
+        }
+        line += lineBytes;
+      }
+    }
+    planes += pitch;
+    advance(position, images);
+  }
+}
+
+/** The first `width` lanes of `columns` vectors, to pixels. */
+function storePart(to: usize, from: usize, columns: i32, width: i32, pixelBytes: usize): void {
+  for (; columns > 0; columns--) {
+    const v = v128.load(from);
+    if (width == LANES) v128.store(to, v);
+    else Vector.storeTail(to, v, width);
+    from += 16;
+    to += pixelBytes;
+  }
+}
