@@ -1,4 +1,4 @@
-// Builds the package: assembly/ → dist/kernels.wasm with its types, src/ and worker/ → dist/src and dist/worker; and the page,
+// Builds the package: assembly/ → dist/kernels.wasm with its types, src/, worker/ and cli/ → the same below dist/; and the page,
 // app/ → build/app, which the Worker serves.
 // `--if-missing` builds only what is missing or was built from other sources.
 import { createHash } from "node:crypto";
@@ -37,7 +37,7 @@ const kernels = Object.entries(asconfig.targets).map(([target, { outFile }]): Pa
 });
 
 const library: Part = {
-  name: "dist/src, dist/worker",
+  name: "dist/src, dist/worker, dist/cli",
   sources: [
     "scripts/build.ts",
     "tsconfig.base.json",
@@ -45,10 +45,13 @@ const library: Part = {
     "types/**/*.ts",
     "src/**/*.ts",
     "worker/**/*.ts",
+    "cli/**/*.ts",
   ],
-  outputs: ["dist/src", "dist/worker"],
+  outputs: ["dist/src", "dist/worker", "dist/cli"],
   async build(staging) {
     await tool("tsc", ["-p", "tsconfig.build.json", "--outDir", staging]);
+    // Nobody imports the command line.
+    for (const file of globSync("cli/**/*.d.ts", { cwd: staging })) rmSync(join(staging, file));
     // Sources name the kernels where they are built (../dist/…); seen from dist itself that folder is one step nearer.
     for (const file of globSync("**/*.{js,d.ts}", { cwd: staging }).map((path) => join(staging, path))) {
       const text = readFileSync(file, "utf8");

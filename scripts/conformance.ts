@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 // Configures Node's kernel loader for the library that the cases import.
 import "../src/entry/node.ts";
 import { goldenFiles, programFiles, runFile, type CaseFile } from "../test/conformance/files.ts";
+import { setConvolution } from "../test/conformance/families/adapter.ts";
 import { runProgram } from "../test/conformance/metagraph.ts";
 import type { Outcome } from "../test/conformance/outcome.ts";
 import { countsOf, familyLines } from "../test/conformance/report.ts";
@@ -12,12 +13,13 @@ import { root } from "./tools.ts";
 
 const usage = `npm run conformance -- [--golden DIR] [--metagraph DIR] [options]
 
-  --golden DIR      run every case below DIR: manifests (.json) with their tensors (.safetensors)
-  --metagraph DIR   run every exported program below DIR: folders with case.json, graph.meta, io.safetensors
-  --forward         leave out gradients, the outputs called grad_*
-  --family NAME     of --golden only this family; may be repeated
-  --verbose         a line for every case, with the part of its tolerance that was used
-  --help            this text
+  --golden DIR          run every case below DIR: manifests (.json) with their tensors (.safetensors)
+  --metagraph DIR       run every exported program below DIR: folders with case.json, graph.meta, io.safetensors
+  --forward             leave out gradients, the outputs called grad_*
+  --family NAME         of --golden only this family; may be repeated
+  --convolution OPTION  how sessions compute convolutions: auto (the default) or direct
+  --verbose             a line for every case, with the part of its tolerance that was used
+  --help                this text
 
 A case passes only if all its outputs do: |got - want| <= atol + rtol * |want|.
 Without DIR it runs the cases that the project carries in test/golden.
@@ -27,6 +29,13 @@ const { values: args } = parseArguments();
 if (args.help) {
   console.log(usage);
   process.exit(0);
+}
+
+const { convolution } = args;
+if (convolution === "auto" || convolution === "direct") setConvolution(convolution);
+else if (convolution !== undefined) {
+  console.error(`--convolution must be auto or direct, got '${convolution}'.\n\n${usage}`);
+  process.exit(2);
 }
 
 const own = args.golden === undefined && args.metagraph === undefined;
@@ -73,6 +82,7 @@ function parseArguments() {
         metagraph: { type: "string" },
         forward: { type: "boolean", default: false },
         family: { type: "string", multiple: true },
+        convolution: { type: "string" },
         verbose: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

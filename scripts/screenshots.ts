@@ -28,7 +28,7 @@ async function shoot(browser: Browser, server: PageServer, width: number, theme:
   await stateIs(page, "Ready");
   if (state === "running") {
     await page.click("#primary");
-    await page.waitForSelector("#bar[aria-valuetext^='step 4']:not([aria-valuenow='4'])");
+    await page.locator("#state", { hasText: /Step [4-9]\d of/ }).waitFor();
   }
   if (state === "finished" || state === "error") {
     if (state === "error") await page.check("[name=pace][value=full]");

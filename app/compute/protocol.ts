@@ -25,12 +25,19 @@ export type PageMessage =
   | { readonly type: "retry" }
   /** Drops the run and its sessions. */
   | { readonly type: "abandon" }
-  | { readonly type: "layout"; readonly sizes: { readonly [density: string]: NodeSizes } }
+  /** The picture of all nodes, with the last node of the path taken apart. */
+  | { readonly type: "open"; readonly path: readonly string[] }
+  | {
+      readonly type: "layout";
+      readonly path: readonly string[] | null;
+      readonly sizes: { readonly [density: string]: NodeSizes };
+    }
   | { readonly type: "map"; readonly step: number; readonly channel: number }
   | { readonly type: "ping" };
 
 export type WorkerMessage =
   | { readonly type: "graph"; readonly graphs: Pair<ReducedGraph> }
+  | { readonly type: "opened"; readonly path: readonly string[]; readonly graphs: Pair<ReducedGraph> }
   | { readonly type: "laid-out"; readonly layouts: { readonly [density: string]: LaidOut } }
   | { readonly type: "compiling"; readonly what: "kernels" | "plan" }
   | ({ readonly type: "planned" } & Planned)

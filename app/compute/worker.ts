@@ -4,7 +4,8 @@ import { exportMetaGraphJson } from "../../src/index.ts";
 import { connectOn } from "../../worker/client/connect.ts";
 import { inProcess } from "../../worker/client/inProcess.ts";
 import type { Trainlet } from "../../worker/api.ts";
-import { buildExample } from "../../worker/examples.ts";
+import { buildExample } from "../../worker/examples/index.ts";
+import { open } from "../graph/open.ts";
 import { reduce, type GraphJson } from "../graph/reduce.ts";
 import { connectToEdge, failureOf } from "./edge.ts";
 import { Experiment } from "./experiment.ts";
@@ -42,10 +43,12 @@ async function receive(message: PageMessage): Promise<void> {
   switch (message.type) {
     case "layout": {
       const { layOut } = await import("../graph/layout.ts");
-      const { with: graph } = await reduced();
+      const { with: graph } = message.path ? await opened(message.path) : await reduced();
       const layouts = Object.entries(message.sizes).map(([density, sizes]) => [density, layOut(graph, sizes)]);
       return send({ type: "laid-out", layouts: Object.fromEntries(layouts) });
     }
+    case "open":
+      return send({ type: "opened", path: message.path, graphs: await opened(message.path) });
     case "start":
       return start(message.settings, message.token);
     case "continue":
@@ -123,6 +126,11 @@ async function announceGraphs(): Promise<void> {
 async function reduced() {
   const graphs = await metaGraphs;
   return { with: reduce(graphs.with), without: reduce(graphs.without) };
+}
+
+async function opened(path: readonly string[]) {
+  const graphs = await metaGraphs;
+  return { with: open(graphs.with, path), without: open(graphs.without, path) };
 }
 
 function send(message: WorkerMessage, transfer: Transferable[] = []): void {

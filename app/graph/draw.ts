@@ -45,6 +45,8 @@ export function draw(graph: ReducedGraph, layout: LaidOut, options: DrawOptions)
     "svg",
     {
       viewBox: `0 0 ${layout.width + margin} ${layout.height}`,
+      width: layout.width + margin,
+      height: layout.height,
       role: "group",
       "aria-label": options.label,
       preserveAspectRatio: "xMidYMid meet",

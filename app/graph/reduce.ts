@@ -9,7 +9,7 @@ export interface GraphJson {
   readonly collectionDef?: { readonly [name: string]: { readonly nodeList?: { readonly value?: readonly string[] } } };
 }
 
-interface NodeJson {
+export interface NodeJson {
   readonly name: string;
   readonly op: string;
   readonly input?: readonly string[];
@@ -62,12 +62,29 @@ export interface ReducedGraph {
   readonly fetch: string;
 }
 
-export function reduce({ graphDef, collectionDef = {} }: GraphJson, fetch = "train_op"): ReducedGraph {
+/** A graph while its operations are shared out among the nodes of a picture. */
+export interface Groups {
+  readonly json: GraphJson;
+  readonly fetch: string;
+  readonly byName: ReadonlyMap<string, NodeJson>;
+  /** Operations that stay nodes of their own: the updates, what they move, placeholders and the fetch. */
+  readonly updates: ReadonlySet<string>;
+  readonly moving: ReadonlySet<string>;
+  readonly kept: ReadonlySet<string>;
+  /** The operations of each node of the picture, by its name. */
+  readonly members: ReadonlyMap<string, readonly NodeJson[]>;
+}
+
+export function reduce(json: GraphJson, fetch = "train_op"): ReducedGraph {
+  return pictureOf(groupsOf(json, fetch));
+}
+
+export function groupsOf(json: GraphJson, fetch: string): Groups {
+  const { graphDef, collectionDef = {} } = json;
   const operations = graphDef.node;
   const byName = new Map(operations.map((node) => [node.name, node]));
   const updates = new Set(collectionDef["update_ops"]?.nodeList?.value ?? []);
   const moving = new Set([...updates].map((name) => operationOf(byName.get(name)!.input![0])));
-  const reached = reach(byName, [fetch]);
   const kept = (node: NodeJson): boolean =>
     node.op.startsWith("Placeholder") || updates.has(node.name) || moving.has(node.name) || node.name === fetch;
   const keptNames = new Set(operations.filter(kept).map(({ name }) => name));
@@ -107,7 +124,15 @@ export function reduce({ graphDef, collectionDef = {} }: GraphJson, fetch = "tra
     else if (members.length === 1 && members[0].op === "Identity" && members[0].input!.length === 1)
       fold(group, groupOf.get(operationOf(members[0].input![0]))!);
   }
+  return { json, fetch, byName, updates, moving, kept: keptNames, members: groups };
+}
 
+/** Nodes and the edges between them. */
+export function pictureOf({ json, fetch, byName, updates, moving, kept, members: groups }: Groups): ReducedGraph {
+  const { graphDef, collectionDef = {} } = json;
+  const operations = graphDef.node;
+  const reached = reach(byName, [fetch]);
+  const groupOf = new Map([...groups].flatMap(([group, list]) => list.map(({ name }) => [name, group] as const)));
   const edges = new Map<string, GraphEdge>();
   for (const node of operations) {
     const to = groupOf.get(node.name);
@@ -116,7 +141,9 @@ export function reduce({ graphDef, collectionDef = {} }: GraphJson, fetch = "tra
       const from = groupOf.get(operationOf(input));
       if (from === undefined || from === to) continue;
       const writes = index === 0 && node.op === "AssignSub";
-      const kind: EdgeKind = input.startsWith("^") && to === fetch ? "control" : "tensor";
+      // A control edge into a folded scope is none of the scope's.
+      const orders = input.startsWith("^") && (to === fetch || groups.get(to)!.length === 1);
+      const kind: EdgeKind = orders ? "control" : "tensor";
       const edge: GraphEdge = writes ? { from: to, to: from, kind: "write" } : { from, to, kind };
       edges.set(`${edge.from}>${edge.to}>${edge.kind === "control"}`, edge);
     }
@@ -130,7 +157,7 @@ export function reduce({ graphDef, collectionDef = {} }: GraphJson, fetch = "tra
     return {
       name,
       kind: kindOf(name, own, { updates, moving, fetch }),
-      type: own && keptNames.has(name) ? own.op : mainType(members),
+      type: own && (kept.has(name) || members.length === 1) ? own.op : mainType(members),
       shape: shapeOf(own ?? members.findLast(computes) ?? members.at(-1)!),
       byDefault: own?.op === "PlaceholderWithDefault" ? defaultOf(own, byName) : null,
       inputs: own ? (own.input ?? []).filter((at) => !at.startsWith("^")) : inputs.map(({ from }) => from),

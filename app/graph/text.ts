@@ -6,6 +6,9 @@ export type Density = "regular" | "compact";
 
 export const densities: readonly Density[] = ["regular", "compact"];
 
+/** The node of all operations that the nine leave out. */
+export const othersName = "not needed for training";
+
 const nameSize = 11.8;
 const subSize = 11.5;
 const thumbnail = 34;

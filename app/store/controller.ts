@@ -74,8 +74,16 @@ export class Controller {
     this.run({ host });
   }
 
+  /** Takes a node of the pictures apart; null goes back to the nine. */
+  open(path: readonly string[] | null): void {
+    const { opened, picture, graphs } = this.#store;
+    opened.value = path;
+    if (path) this.#worker?.post({ type: "open", path });
+    else picture.value = graphs.value;
+  }
+
   layout(sizes: { readonly [density: string]: { readonly [node: string]: { width: number; height: number } } }): void {
-    this.#worker?.post({ type: "layout", sizes });
+    this.#worker?.post({ type: "layout", path: this.#store.opened.peek(), sizes });
   }
 
   /** Asks for the map that the chosen step and channel should show, unless it is there. */
@@ -95,6 +103,11 @@ export class Controller {
     switch (message.type) {
       case "graph":
         store.graphs.value = message.graphs;
+        if (store.opened.value) this.open(store.opened.value);
+        else store.picture.value = message.graphs;
+        break;
+      case "opened":
+        if (store.opened.value?.join() === message.path.join()) store.picture.value = message.graphs;
         break;
       case "laid-out":
         store.layouts.value = message.layouts;

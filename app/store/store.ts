@@ -46,6 +46,10 @@ export interface Store {
   /** The map that is shown, of the newest step that has one. */
   readonly map: Signal<MapSlice | null>;
   readonly graphs: Signal<Pair<ReducedGraph> | null>;
+  /** The path of nodes that are taken apart; null: the nine nodes only. */
+  readonly opened: Signal<readonly string[] | null>;
+  /** What the pictures show: `graphs`, or all nodes. */
+  readonly picture: Signal<Pair<ReducedGraph> | null>;
   readonly layouts: Signal<{ readonly [density: string]: LaidOut } | null>;
   readonly selected: Signal<Selection | null>;
   /** Bits of finished runs in this visit, by host and number of steps. */
@@ -80,6 +84,8 @@ export function createStore(settings: RunSettings, channel: number): Store {
     snapshots: signal<ReadonlyMap<number, Pair<ResultFacts>>>(new Map()),
     map: signal<MapSlice | null>(null),
     graphs: signal<Pair<ReducedGraph> | null>(null),
+    opened: signal<readonly string[] | null>(null),
+    picture: signal<Pair<ReducedGraph> | null>(null),
     layouts: signal<{ readonly [density: string]: LaidOut } | null>(null),
     selected: signal<Selection | null>(null),
     bits: signal<ReadonlyMap<string, string>>(new Map()),

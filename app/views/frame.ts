@@ -5,11 +5,20 @@ import type { Dispose } from "./dom.ts";
 const waiting = new Set<() => void>();
 let frame = 0;
 
+/** What is drawn in one frame ends after so long, and goes on in the next: no task of the main thread gets long. */
+const sliceMs = 12;
+
 function drawAll(): void {
   frame = 0;
-  const draws = [...waiting];
-  waiting.clear();
-  for (const draw of draws) untracked(draw);
+  const begin = performance.now();
+  for (const draw of waiting) {
+    waiting.delete(draw);
+    untracked(draw);
+    if (waiting.size > 0 && performance.now() - begin > sliceMs) {
+      frame ||= requestAnimationFrame(drawAll);
+      return;
+    }
+  }
 }
 
 /** Calls `draw` in the next frame after anything that `reads` reads has changed, and once at the start. */

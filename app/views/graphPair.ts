@@ -4,7 +4,15 @@ import photo from "../assets/photo.png?url";
 import { crossMissing, draw, type Drawing, type NodeHandle } from "../graph/draw.ts";
 import type { LaidOut } from "../graph/layout.ts";
 import type { GraphNode, ReducedGraph } from "../graph/reduce.ts";
-import { densities, forgottenText, sizesOf, updateText, type Density, type Measure } from "../graph/text.ts";
+import {
+  densities,
+  forgottenText,
+  othersName,
+  sizesOf,
+  updateText,
+  type Density,
+  type Measure,
+} from "../graph/text.ts";
 import { runNames, type Pair, type RunName } from "../compute/protocol.ts";
 import type { Controller } from "../store/controller.ts";
 import { statistic } from "../store/format.ts";
@@ -17,10 +25,10 @@ import { nodeFacts, updatesOf } from "./nodeFacts.ts";
 export function graphPair(section: HTMLElement, store: Store, controller: Controller): Dispose {
   return together(
     effect(() => {
-      const graphs = store.graphs.value;
+      const graphs = store.picture.value;
       if (graphs) controller.layout(sizes(graphs.with));
     }),
-    ...runNames.map((run) => graphView(find(`[data-run=${run}]`, section), run, store)),
+    ...runNames.map((run) => graphView(find(`[data-run=${run}]`, section), run, store, controller)),
   );
 }
 
@@ -35,21 +43,26 @@ function sizes(graph: ReducedGraph): { [density: string]: ReturnType<typeof size
   return Object.fromEntries(densities.map((density) => [density, sizesOf(graph, density, measure)]));
 }
 
-function graphView(card: HTMLElement, run: RunName, store: Store): Dispose {
+function graphView(card: HTMLElement, run: RunName, store: Store, controller: Controller): Dispose {
   const picture = find(".picture", card);
   let drawing: Drawing | null = null;
   let drawn: { layout: LaidOut; density: Density } | null = null;
 
   const redraw = (): void => {
-    const [graphs, layouts] = [store.graphs.peek(), store.layouts.peek()];
+    const [graphs, layouts] = [store.picture.peek(), store.layouts.peek()];
     if (!graphs || !layouts || picture.clientWidth === 0) return;
-    const density: Density = picture.clientWidth >= 500 ? "regular" : "compact";
+    const whole = store.opened.peek() !== null;
+    const density: Density = picture.clientWidth >= 500 && !whole ? "regular" : "compact";
+    // The layout of another picture is on its way to be replaced.
+    if (graphs.with.nodes.some(({ name }) => !(name in layouts[density].nodes))) return;
     if (drawn?.layout !== layouts[density] || drawn.density !== density) {
       drawn = { layout: layouts[density], density };
       drawing = drawPair(graphs, drawn, run);
+      picture.classList.toggle("whole", whole);
       picture.replaceChildren(drawing.svg);
       crossMissing(drawing);
       focusable(drawing, graphs[run].nodes[0].name);
+      if (whole) showOpened(picture, drawn.layout, store);
     }
     if (drawing) update(drawing, density, run, store);
   };
@@ -79,15 +92,24 @@ function graphView(card: HTMLElement, run: RunName, store: Store): Dispose {
       if (event.key === "Enter" || event.key === " ") select(node.dataset.node!, run, store, drawing);
       else if (event.key === "Escape" && store.selected.value?.run === run) store.selected.value = null;
       else {
-        const next = neighbour(event.key, node.dataset.node!, store.graphs.value![run], drawn!.layout);
+        const next = neighbour(event.key, node.dataset.node!, store.picture.value![run], drawn!.layout);
         if (next === null) return;
         focusable(drawing, next);
         drawing.nodes.get(next)!.group.focus();
       }
       event.preventDefault();
     }),
-    nodeFacts(find(".facts-of", card), run, store),
+    nodeFacts(find(".facts-of", card), run, store, controller),
   );
+}
+
+/** Scrolls to the middle of what was taken apart. */
+function showOpened(picture: HTMLElement, { nodes }: LaidOut, { graphs, opened }: Store): void {
+  const before = new Set(graphs.peek()?.with.nodes.map(({ name }) => name));
+  const names = Object.keys(nodes).filter((name) => !before.has(name) && name !== othersName);
+  if (opened.peek()!.length === 0 || names.length === 0) return;
+  const middle = names.reduce((sum, name) => sum + nodes[name].x + nodes[name].width / 2, 0) / names.length;
+  picture.scrollLeft = middle - picture.clientWidth / 2;
 }
 
 function drawPair(
@@ -122,7 +144,7 @@ function update({ nodes }: Drawing, density: Density, run: RunName, store: Store
     const words = liveText(handle, density, run, store);
     if (words !== null) text(handle.sub, words);
     attribute(handle.group, {
-      "aria-label": nameFor(handle.node, handle.sub.textContent, store.graphs.value![run]),
+      "aria-label": nameFor(handle.node, handle.sub.textContent, store.picture.value![run]),
       "aria-pressed": String(selected?.run === run && selected.node === handle.node.name),
     });
   }

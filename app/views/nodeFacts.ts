@@ -1,6 +1,7 @@
 /** Details of the selected node, below its picture. */
 import type { RunName } from "../compute/protocol.ts";
 import type { GraphNode } from "../graph/reduce.ts";
+import type { Controller } from "../store/controller.ts";
 import type { Store } from "../store/store.ts";
 import { make, type Dispose } from "./dom.ts";
 import { onFrame } from "./frame.ts";
@@ -13,13 +14,13 @@ export function updatesOf(run: RunName, store: Store): number {
   return runs ? Math.max(0, store.step.value) : 0;
 }
 
-export function nodeFacts(box: HTMLElement, run: RunName, store: Store): Dispose {
+export function nodeFacts(box: HTMLElement, run: RunName, store: Store, controller: Controller): Dispose {
   return onFrame(
-    () => [store.selected.value, store.graphs.value, store.step.value],
+    () => [store.selected.value, store.picture.value, store.step.value],
     () => {
       const selected = store.selected.value;
       const node =
-        selected?.run === run ? store.graphs.value?.[run].nodes.find(({ name }) => name === selected.node) : undefined;
+        selected?.run === run ? store.picture.value?.[run].nodes.find(({ name }) => name === selected.node) : undefined;
       box.hidden = node === undefined;
       if (!node) return box.replaceChildren();
       const facts = factsOf(node, run, store);
@@ -32,10 +33,21 @@ export function nodeFacts(box: HTMLElement, run: RunName, store: Store): Dispose
       box.replaceChildren(
         make("h4", {}, node.name),
         make("dl", {}, ...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
+        ...(node.operations.length > 1 ? [openButton(node, store, controller)] : []),
         close,
       );
     },
   );
+}
+
+/** Takes the node apart in both pictures. */
+function openButton({ name, operations }: GraphNode, store: Store, controller: Controller): HTMLButtonElement {
+  const button = make("button", { type: "button", class: "btn small" }, `Open its ${operations.length} nodes`);
+  button.addEventListener("click", () => {
+    const isOutermost = store.graphs.value!.with.nodes.some((node) => node.name === name);
+    controller.open(isOutermost ? [name] : [...(store.opened.value ?? []), name]);
+  });
+  return button;
 }
 
 function factsOf(node: GraphNode, run: RunName, store: Store): [name: string, value: string][] {
@@ -44,7 +56,9 @@ function factsOf(node: GraphNode, run: RunName, store: Store): [name: string, va
   const facts: [string, string][] = [
     [
       "type",
-      node.kind === "scope" ? `scope of ${node.operations.length} operations, among them ${node.type}` : node.type,
+      node.kind === "scope" && node.operations.length > 1
+        ? `scope of ${node.operations.length} operations, among them ${node.type}`
+        : node.type,
     ],
     ["shape", node.shape],
     ["inputs", node.inputs.join(", ") || "none"],

@@ -46,6 +46,12 @@ export function geometry({ padding, ...options }: GeometryOptions): Geometry {
   return { ...g, output: [axes[0].output, axes[1].output], pads: [axes[0].pad, axes[1].pad] };
 }
 
+/** The convolution, of dy with the rotated filter, that gives dx; for strides of 1. */
+export function gradientGeometry(g: Geometry): Geometry {
+  const pads: Pair = [(g.filter[0] - 1) * g.dilations[0] - g.pads[0], (g.filter[1] - 1) * g.dilations[1] - g.pads[1]];
+  return { ...g, H: g.output[0], W: g.output[1], C: g.K, K: g.C, output: [g.H, g.W], pads };
+}
+
 /** The attribute block of the kernels, without an activation. */
 export function blockOf(g: Geometry): number[] {
   const sizes = [g.N, g.H, g.W, g.C, ...g.output, g.K, ...g.filter];

@@ -1,69 +1,69 @@
-/** What must have the same bits in every runtime, and TensorFlow's numbers within its tolerances: the tutorial's cases. */
-import { decodeSafetensors } from "../../src/formats/safetensors.ts";
-import * as tf from "../../src/index.ts";
+/** What must have the same bits in every runtime: all of test/golden by families, and TensorFlow's programs. Each value must
+ * also be TensorFlow's, within its tolerance. */
 import type { Value } from "../conformance/compare.ts";
-import { withSession } from "../conformance/families/adapter.ts";
-import { tutorial } from "../conformance/families/tutorial.ts";
-import { parseCase, toleranceOf, type Manifest } from "../conformance/goldenCase.ts";
-import type { ProgramManifest } from "../conformance/metagraph.ts";
+import { families } from "../conformance/families/index.ts";
+import { parseCase, type Manifest } from "../conformance/goldenCase.ts";
+import { checkProgram, type ProgramManifest } from "../conformance/metagraph.ts";
 import { Checks } from "../conformance/outcome.ts";
 import { bitsHash } from "./bitsHash.ts";
 
 /** Reads a file of test/golden. */
 export type ReadGolden = (path: string) => Promise<Uint8Array>;
+/** Names of the files in a folder of test/golden. */
+export type ListGolden = (folder: string) => readonly string[];
 
-export const subjects = [
-  "metagraph/tutorial",
-  "tutorial/affine_with_update",
-  "tutorial/affine_without_update",
-  "tutorial/default_with_update",
-  "tutorial/default_without_update",
-  "tutorial/momentum0.9_with_update",
-] as const;
+const programs = ["lenet_momentum", "lenet_resource", "resnet_adam_schedule", "tutorial"];
+
+/** Families of test/golden, and `metagraph/<program>`. */
+export const subjects: readonly string[] = [
+  ...Object.keys(families).sort(),
+  ...programs.map((program) => `metagraph/${program}`),
+];
 
 export interface Bits {
   readonly hash: string;
+  /** How many tensors the hash covers. */
+  readonly tensors: number;
   /** Where a value leaves its tolerance. */
   readonly problems: readonly string[];
 }
 
-export async function bitsOf(subject: (typeof subjects)[number], read: ReadGolden): Promise<Bits> {
+export async function bitsOf(subject: string, read: ReadGolden, list: ListGolden): Promise<Bits> {
   const checks = new Checks();
-  const run = subject === "metagraph/tutorial" ? runProgram : runTutorial;
-  const values = await run(subject, read, checks);
-  return { hash: await bitsHash(values), problems: checks.outcome("tutorial", subject).problems };
+  const values = subject.startsWith("metagraph/")
+    ? await program(subject, read, checks)
+    : await family(subject, read, list, checks);
+  return {
+    hash: await bitsHash(values),
+    tensors: values.size,
+    problems: checks.outcome(subject, subject).problems,
+  };
 }
 
-async function runTutorial(subject: string, read: ReadGolden, checks: Checks): Promise<ReadonlyMap<string, Value>> {
-  const manifest = await readJson<Manifest>(read, `${subject}.json`);
-  const golden = parseCase(manifest, await read(`${subject}.safetensors`));
-  const values = await tutorial(golden);
-  for (const [name, { value, tolerance }] of golden.outputs) checks.check(name, values.get(name), value, tolerance);
-  return values;
+/** Every output of every case, gradients included. */
+async function family(
+  name: string,
+  read: ReadGolden,
+  list: ListGolden,
+  checks: Checks,
+): Promise<ReadonlyMap<string, Value>> {
+  const all = new Map<string, Value>();
+  for (const file of list(name).filter((path) => path.endsWith(".json"))) {
+    const manifest = await readJson<Manifest>(read, `${name}/${file}`);
+    const golden = parseCase(manifest, await read(`${name}/${manifest.tensors}`));
+    const values = await families[name]!(golden);
+    for (const [output, value] of values) all.set(`${golden.id}:${output}`, value);
+    for (const [output, { value, tolerance }] of golden.outputs)
+      checks.check(`${golden.id}:${output}`, values.get(output), value, tolerance);
+  }
+  return all;
 }
 
 /** TensorFlow's own graph: its init operation, its steps, then what it fetches and all variables. */
-async function runProgram(subject: string, read: ReadGolden, checks: Checks): Promise<ReadonlyMap<string, Value>> {
+async function program(subject: string, read: ReadGolden, checks: Checks): Promise<ReadonlyMap<string, Value>> {
   const manifest = await readJson<ProgramManifest>(read, `${subject}/case.json`);
-  const { tensors } = decodeSafetensors(await read(`${subject}/io.safetensors`));
-  const graph = await tf.importMetaGraph(await read(`${subject}/graph.meta`));
-  const feeds = { "input_node:0": tensors.get("feed0/input_node:0")! };
-  return withSession(graph, async (session) => {
-    const values = new Map<string, Value>();
-    const keep = (group: string, found: Iterable<readonly [string, Value]>): void => {
-      for (const [name, value] of found) values.set(group + name, value);
-    };
-    await session.run(manifest.init_op);
-    keep("init/", session.variables());
-    const trained = await session.run("train_op:0", feeds, { repeat: manifest.steps });
-    const evaluated = await session.run(manifest.eval_fetches, { ...feeds, "training:0": false });
-    keep("eval/", Object.entries(evaluated) as [string, Value][]);
-    keep("final/", session.variables());
-    for (const [name, tolerance] of Object.entries(manifest.tolerance)) {
-      checks.check(name, values.get(name), tensors.get(name)!, toleranceOf(tolerance));
-    }
-    return values.set("train/train_op:0", trained);
-  });
+  const [metaGraph, io] = [await read(`${subject}/graph.meta`), await read(`${subject}/io.safetensors`)];
+  return checkProgram({ name: subject, manifest, metaGraph, io }, checks);
 }
 
 async function readJson<T>(read: ReadGolden, path: string): Promise<T> {

@@ -42,6 +42,41 @@ test("a generator whose seed is none: the run is refused, and later runs are sto
   session.close();
 });
 
+describe("a Merge", () => {
+  const value = (name: string, dtype: string, of: object): object => ({
+    name,
+    op: "Const",
+    attr: { dtype: { type: dtype }, value: { tensor: { dtype, ...of } } },
+  });
+  const x = value("x", "DT_FLOAT", { floatVal: [2] });
+  const isTrue = { name: "flag", op: "Placeholder", attr: { dtype: { type: "DT_BOOL" }, shape: { shape: {} } } };
+  const branches = { name: "switch", op: "Switch", input: ["x", "flag"], attr: { T: float } };
+  const merge = (...input: string[]): object => ({
+    name: "merge",
+    op: "Merge",
+    input,
+    attr: { T: float, N: { i: "2" } },
+  });
+
+  test("behind an operation that is not supported: the other branch runs, this one is refused by name", async () => {
+    const unknown = { name: "branch/op", op: "NoSuchOp", input: ["switch:0"], attr: { T: float } };
+    const neg = { name: "branch/neg", op: "Neg", input: ["switch:1"], attr: { T: float } };
+    const session = await sessionOf(x, isTrue, branches, unknown, neg, merge("branch/op", "branch/neg"));
+    expect((await session.run("merge:0", { "flag:0": true })).item()).toBe(-2);
+    await expect(session.run("merge:0", { "flag:0": false })).rejects.toThrow(
+      "Operation 'branch/op' (op: 'NoSuchOp') cannot run: 'NoSuchOp' is not supported; FEATURES.md lists what is.",
+    );
+    session.close();
+  });
+
+  test("of two types is refused", async () => {
+    const whole = value("n", "DT_INT64", { int64Val: ["3"] });
+    await expect(importNodes(x, whole, merge("x", "n"))).rejects.toThrow(
+      "The inputs must have the same type, but input 1 has int64, not float32 for 'merge' (op: 'Merge') with input shapes: [], [].",
+    );
+  });
+});
+
 describe("a shape of few bytes and many numbers", () => {
   const consumers: [op: string, node: object][] = [
     ["RandomUniform", { op: "RandomUniform", input: ["shape"], attr: { T: int, dtype: float } }],

@@ -11,8 +11,9 @@ test(
     try {
       const load = await runLoad({ url: server.url, sessions: 20, seconds: 3 });
       expect(load.errors).toEqual([]);
-      expect(load.requests).toBeGreaterThan(100);
-      expect(timesTable(load)).toContain("run train_op");
+      // However slow the machine: each session is made, initialised and closed.
+      expect(load.requests).toBeGreaterThanOrEqual(60);
+      expect(timesTable(load)).toMatch(/create[^]*run init[^]*close/);
     } finally {
       await server.dispose();
     }
@@ -21,9 +22,11 @@ test(
 
 test("flatness: what grows and what does not", () => {
   const line = (slope: number): number[] => Array.from({ length: 61 }, (_, i) => 200 + slope * i);
-  expect(flatness(line(0), 10)).toEqual({ slope: 0, growth: 1 });
+  expect(flatness(line(0), 10)).toEqual({ slope: 0, rise: 0 });
   expect(flatness(line(2), 10).slope).toBeCloseTo(2);
-  expect(flatness(line(2), 10).growth).toBeCloseTo((200 + 2 * 58) / (200 + 2 * 12));
+  // From 220 to 320 MiB, with a mean of 270.
+  expect(flatness(line(2), 10).rise).toBeCloseTo(100 / 270);
+  expect(flatness(line(-2), 10).rise).toBeLessThan(0);
   // What happens before memory has settled does not count.
-  expect(flatness([1000, 900, 100, 100, 100, 100, 100, 100], 2)).toEqual({ slope: 0, growth: 1 });
+  expect(flatness([1000, 900, 100, 100, 100, 100], 2)).toEqual({ slope: 0, rise: 0 });
 });

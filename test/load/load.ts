@@ -13,8 +13,6 @@ export interface LoadOptions {
   readonly url: string;
   readonly sessions: number;
   readonly seconds: number;
-  /** At most so many seconds go by before these, until memory has settled. Default 0. */
-  readonly warmUp?: number;
 }
 
 export interface Load {
@@ -22,46 +20,31 @@ export interface Load {
   readonly errors: readonly string[];
   /** Milliseconds by kind of request. */
   readonly times: ReadonlyMap<string, readonly number[]>;
-  /** Resident MiB of workerd, one a second; empty where the system does not tell. */
+  /** Resident MiB of workerd, one a second from the first request on; empty where the system does not tell. */
   readonly memory: readonly number[];
-  readonly warmUp: { readonly requests: number; readonly memory: readonly number[] };
 }
 
 /** Rounds after which a session is closed and made anew, so that making and freeing is part of the load. */
 const roundsOfASession = 10;
 
-/** Memory has settled when it grows by less than this part in so many seconds. */
-const settling = { part: 0.03, seconds: 10 };
-
-/**
- * The warm-up is for workerd and wrangler's proxy in front of it, whose memory grows for the first tens of thousands of requests
- * with a Worker that does nothing, too: V8 collects late where nothing limits it.
- */
-export async function runLoad({ url, sessions, seconds, warmUp = 0 }: LoadOptions): Promise<Load> {
+export async function runLoad({ url, sessions, seconds }: LoadOptions): Promise<Load> {
   const load = new Loading(await connect(url), await readProgram());
-  const samples: number[] = [];
-  const sampling = setInterval(() => samples.push(workerdMebibytes() ?? 0), 1000);
+  const memory: number[] = [];
   let ended = false;
+  const sampling = setInterval(() => memory.push(workerdMebibytes() ?? 0), 1000);
   const working = Promise.all(Array.from({ length: sessions }, () => load.keepBusy(() => !ended)));
   try {
-    for (let waited = 0; waited < warmUp && !isSettled(samples); waited++) await sleep(1000);
-    const before = { requests: load.requests, memory: samples.splice(0) };
-    load.forget();
     await sleep(1000 * seconds);
     ended = true;
+    clearInterval(sampling);
     await working;
     await load.disconnect();
-    const memory = samples.some((sample) => sample > 0) ? samples : [];
-    return { requests: load.requests, errors: load.errors, times: load.times, memory, warmUp: before };
+    const { requests, errors, times } = load;
+    return { requests, errors, times, memory: memory.some((sample) => sample > 0) ? memory : [] };
   } finally {
     ended = true;
     clearInterval(sampling);
   }
-}
-
-function isSettled(samples: readonly number[]): boolean {
-  const { part, seconds } = settling;
-  return samples.length > 2 * seconds && samples.at(-1)! < (1 + part) * samples.at(-1 - seconds)!;
 }
 
 interface Program {
@@ -87,12 +70,6 @@ class Loading {
   constructor(trainlet: Trainlet, program: Program) {
     this.#trainlet = trainlet;
     this.#program = program;
-  }
-
-  /** What was measured so far does not count. */
-  forget(): void {
-    this.times.clear();
-    this.requests = 0;
   }
 
   disconnect(): Promise<void> {
@@ -160,16 +137,15 @@ export function timesTable({ times }: Load): string {
 export interface Flatness {
   /** MiB a second, of the line through the samples. */
   readonly slope: number;
-  /** Mean of the last samples over that of the first ones. */
-  readonly growth: number;
+  /** How much that line rises from its first to its last sample, as a part of their mean. */
+  readonly rise: number;
 }
 
-/** How memory goes on after `settled` samples; five at each end make its growth, as one may be taken before a collection. */
+/** How memory goes on after `settled` samples. */
 export function flatness(memory: readonly number[], settled: number): Flatness {
   const rest = memory.slice(settled);
-  const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
-  const [x, y] = [(rest.length - 1) / 2, mean(rest)];
+  const [x, y] = [(rest.length - 1) / 2, rest.reduce((a, b) => a + b, 0) / rest.length];
   const slope =
     rest.reduce((sum, value, i) => sum + (i - x) * (value - y), 0) / rest.reduce((sum, _, i) => sum + (i - x) ** 2, 0);
-  return { slope, growth: mean(rest.slice(-5)) / mean(rest.slice(0, 5)) };
+  return { slope, rise: (slope * (rest.length - 1)) / y };
 }

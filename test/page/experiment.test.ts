@@ -12,7 +12,7 @@ import { exportMetaGraphJson } from "../../src/index.ts";
 import type { Trainlet } from "../../worker/api.ts";
 import { connectOn } from "../../worker/client/connect.ts";
 import { connect } from "../../worker/client/node.ts";
-import { buildExample } from "../../worker/examples.ts";
+import { buildExample } from "../../worker/examples/index.ts";
 import { createApp } from "../../worker/http/app.ts";
 import { LocalHost } from "../../worker/localHost.ts";
 

@@ -121,6 +121,40 @@ describe("settings", () => {
   });
 });
 
+describe("all nodes", () => {
+  const names = (page: Page, of: string): Promise<string[]> =>
+    page.locator(`[data-run=${of}] [data-node]`).evaluateAll((nodes) => nodes.map((node) => node.dataset.node!));
+
+  test("open scope by scope in both pictures, and close again", async () => {
+    const page = await site.open("/?pace=full&steps=5");
+    await run(page);
+    const toggle = page.locator("#all-nodes > button");
+    await toggle.click();
+    expect(await toggle.textContent()).toBe("Show 9 nodes");
+    await page.waitForSelector("[data-run=with] [data-node='not needed for training']");
+    const scope = page.locator("#all-nodes", { hasText: "conv_1" }).getByText("conv_1 (16)");
+    await scope.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("[data-run=without] [data-node='conv_1/Conv2D']");
+    expect(await scope.getAttribute("aria-pressed")).toBe("true");
+    expect(await page.evaluate("document.activeElement.textContent")).toBe("conv_1 (16)");
+    expect((await names(page, "with")).toSorted()).toEqual((await names(page, "without")).toSorted());
+    // Live values are there, and names can be read: the picture scrolls, it does not shrink.
+    expect(await page.textContent("[data-run=with] [data-node='bn/moving_mean'] .sub")).not.toBe("variable");
+    const scale = await page.evaluate(`document.querySelector("[data-run=with] .picture svg").getScreenCTM().a`);
+    expect(scale).toBe(1);
+    // One is open at a time; a node's details open it, too.
+    await page.click("[data-run=with] [data-node='bn/AssignMovingAvg']");
+    await page.click("[data-run=with] .facts-of >> text=Open its 5 nodes");
+    await page.waitForSelector("[data-run=with] [data-node='bn/AssignMovingAvg/sub_1']");
+    expect(await names(page, "with")).not.toContain("conv_1/Conv2D");
+    await toggle.click();
+    await page.waitForSelector("[data-run=without] [data-node='bn/AssignMovingAvg/sub_1']", { state: "detached" });
+    expect(await names(page, "without")).toHaveLength(9);
+    await page.close();
+  });
+});
+
 describe("states", () => {
   test("no SIMD: the graph works, the edge is offered", async () => {
     const page = await site.open("/?pace=full&steps=5", {}, "WebAssembly.validate = () => false;");

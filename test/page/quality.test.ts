@@ -99,6 +99,8 @@ describe("keyboard and screen reader", () => {
     await page.click("summary:has-text('Show the plots')");
     await page.click("summary:has-text('Graph as a list')");
     await page.click("[data-run=with] [data-node='bn/cond']");
+    await page.click("text=Open its 32 nodes");
+    await page.locator("[data-run=without] [data-node='bn/cond/Merge']").waitFor();
     await check("finished");
     const { edge } = site.server;
     site.server.edge = () => new Response("", { status: 503 });
