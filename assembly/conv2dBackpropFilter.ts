@@ -11,8 +11,11 @@ import * as gemm from "./gemm";
 import { bytesOf, LANES, roundUp } from "./lib/simd";
 import { addProducts } from "./outerProduct";
 
-/** Pixels whose products are summed in registers. */
-const BLOCK: i32 = 128;
+/** Pixels whose products are summed in registers: fewer where they are so far apart, by multiples of 512 bytes, that they crowd each
+ * other out of the first-level cache. */
+function blockPixels(g: conv2d.Geometry): i32 {
+  return (g.C * g.strideW) % 128 == 0 ? 64 : 128;
+}
 /** Channels up to which dy is read where it is: beyond, its rows are so far apart that they crowd each other out of the cache. */
 const MAX_PITCH: i32 = 128;
 
@@ -32,8 +35,8 @@ function imageBandBytes(g: conv2d.Geometry): i32 {
 function imagesPerBand(g: conv2d.Geometry): i32 {
   const pixels = g.outputH * g.outputW;
   const bytes = max(imageBandBytes(g), 1);
-  if (bytes > conv2d.BAND_BYTES || pixels >= BLOCK) return 1;
-  return min(g.N, max(1, min(BLOCK / pixels, conv2d.BAND_BYTES / bytes)));
+  if (bytes > conv2d.BAND_BYTES || pixels >= blockPixels(g)) return 1;
+  return min(g.N, max(1, min(blockPixels(g) / pixels, conv2d.BAND_BYTES / bytes)));
 }
 
 // Scratch: offsets of a window's elements, offsets of a block's pixels, packed dy, band.
@@ -41,10 +44,10 @@ function pixelTableOffset(g: conv2d.Geometry): i32 {
   return roundUp(g.filterH * g.filterW * g.C, 4) * 4;
 }
 function packedOffset(g: conv2d.Geometry): i32 {
-  return pixelTableOffset(g) + BLOCK * 4;
+  return pixelTableOffset(g) + blockPixels(g) * 4;
 }
 function bandOffset(g: conv2d.Geometry): i32 {
-  return packedOffset(g) + (packsDy(g) ? BLOCK * roundUp(g.K, LANES) * 4 : 0);
+  return packedOffset(g) + (packsDy(g) ? blockPixels(g) * roundUp(g.K, LANES) * 4 : 0);
 }
 
 /** Bytes of the scratch memory of `conv2dBackpropFilter`. */
@@ -63,7 +66,7 @@ export function conv2dBackpropFilterScratchBytes(geometry: usize): i32 {
 /**
  * dw as above: dw [filterH, filterW, C, K], overwritten; x [N, H, W, C]; dy [N, outputH, outputW, K]; `scratch` of
  * `conv2dBackpropFilterScratchBytes`, 16-byte aligned. No two of them overlap. Float32.
- * Order: blocks of at most BLOCK pixels are summed in row-major order from 0, and added to dw one after the other.
+ * Order: blocks of at most 128 pixels, or 64, are summed in row-major order from 0, and added to dw one after the other.
  */
 export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
@@ -77,6 +80,7 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
   const pixelTable = scratch + <usize>pixelTableOffset(g);
   const packed = packsDy(g) ? scratch + <usize>packedOffset(g) : 0;
   const imageBytes = bytesOf(g.H * g.W * g.C);
+  const block = blockPixels(g);
   const images = imagesPerBand(g);
   const step = inPlace || images > 1 ? g.outputH : conv2d.bandRows(g);
   const pixelBytes = bytesOf(g.strideW * g.C);
@@ -99,8 +103,8 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
       let i = 0;
       let j = 0;
       let image: usize = 0;
-      for (let left = count * rows * g.outputW; left > 0; left -= BLOCK) {
-        const pixels = min(BLOCK, left);
+      for (let left = count * rows * g.outputW; left > 0; left -= block) {
+        const pixels = min(block, left);
         const end = pixelTable + bytesOf(pixels);
         for (let entry = pixelTable; entry != end; entry += 4) {
           store<u32>(entry, <u32>(image + <usize>i * lineBytes + <usize>j * pixelBytes));

@@ -1,42 +1,80 @@
-// How much of the machine's register peak the convolutions reach, both measured in alternating rounds of the same run.
+// How much of the machine's register peak the kernels reach, both measured in alternating rounds of the same run.
 import { readFileSync } from "node:fs";
 import asc from "assemblyscript/asc";
 import * as trainlet from "../dist/src/entry/node.js";
-import { race, type Contender, type Effort } from "./measure.ts";
+import { passes, work, type Work } from "./kernels.ts";
+import { race, type Effort } from "./measure.ts";
 import type { PeakRow } from "./report.ts";
 
 interface Shape {
   /** N, H, W, C. */
   readonly input: readonly [number, number, number, number];
-  readonly channels: number;
+  readonly filters: number;
   readonly window: number;
   readonly stride: number;
 }
 
 const shapes: readonly Shape[] = [
-  { input: [1, 100, 100, 3], channels: 32, window: 3, stride: 2 },
-  { input: [64, 28, 28, 1], channels: 32, window: 5, stride: 1 },
-  { input: [64, 14, 14, 32], channels: 64, window: 5, stride: 1 },
-  { input: [32, 32, 32, 16], channels: 16, window: 3, stride: 1 },
-  { input: [32, 8, 8, 64], channels: 64, window: 3, stride: 1 },
+  { input: [1, 100, 100, 3], filters: 32, window: 3, stride: 2 },
+  { input: [64, 28, 28, 1], filters: 32, window: 5, stride: 1 },
+  { input: [64, 14, 14, 32], filters: 64, window: 5, stride: 1 },
+  { input: [32, 32, 32, 3], filters: 16, window: 3, stride: 1 },
+  { input: [32, 32, 32, 16], filters: 16, window: 3, stride: 1 },
+  { input: [32, 16, 16, 32], filters: 32, window: 3, stride: 1 },
+  { input: [32, 8, 8, 64], filters: 64, window: 3, stride: 1 },
+  { input: [32, 32, 32, 16], filters: 32, window: 3, stride: 2 },
+  { input: [8, 28, 28, 128], filters: 128, window: 1, stride: 1 },
 ];
+
+/** Rows, columns, depth. */
+const products: readonly (readonly [number, number, number])[] = [
+  [128, 128, 128],
+  [256, 256, 256],
+  [512, 512, 512],
+  [128, 10, 1024],
+];
+
+/** Rounds of the product that stands for them all: 256³. */
+const productRounds = 30;
 
 export async function benchPeak(effort: Effort): Promise<PeakRow[]> {
   const peak = await registerPeak();
   const rows: PeakRow[] = [];
-  for (const shape of shapes) {
-    const convolution = await convolutionOf(shape);
-    const [ofPeak, ofConvolution] = await race([peak, convolution], effort);
+  const against = async (works: readonly Work[], effort: Effort): Promise<void> => {
+    const [ofPeak, ...timings] = await race([peak, ...works], effort);
     const peakGflops = peak.flops / ofPeak.ms / 1e6;
-    const gflops = convolution.flops / ofConvolution.ms / 1e6;
-    rows.push({ group: "peak", case: convolution.name, fraction: gflops / peakGflops, gflops, peakGflops });
+    for (const [i, { name, flops }] of works.entries()) {
+      const gflops = flops / timings[i].ms / 1e6;
+      const best = flops / Math.min(...timings[i].rounds) / (peak.flops / Math.min(...ofPeak.rounds));
+      rows.push({
+        group: "peak",
+        case: name,
+        fraction: gflops / peakGflops,
+        fractionOfMinima: best,
+        gflops,
+        peakGflops,
+      });
+      works[i].close();
+    }
+  };
+  for (const [rows, columns, depth] of products) {
+    const product = await work(`matmul ${rows}x${columns}x${depth}`, (operand) =>
+      trainlet.matmul(operand([rows, depth]), operand([depth, columns])),
+    );
+    await against([product], { ...effort, rounds: rows === 256 ? productRounds : effort.rounds });
   }
+  for (const { input, filters, window, stride } of shapes) {
+    const name = `conv2d ${input.join("x")} → ${filters}, ${window}x${window}${stride === 1 ? "" : `/${stride}`}`;
+    const works = await passes(name, { x: input, w: [window, window, input[3], filters] }, (x, w) =>
+      trainlet.nn.conv2d(x, w, { strides: stride }),
+    );
+    await against(works, effort);
+  }
+  const depthwise = await passes("depthwise 8x56x56x64, 3x3", { x: [8, 56, 56, 64], w: [3, 3, 64, 1] }, (x, w) =>
+    trainlet.nn.depthwiseConv2d(x, w),
+  );
+  await against(depthwise, effort);
   return rows;
-}
-
-/** A contender whose work is known in floating-point operations. */
-interface Work extends Contender {
-  readonly flops: number;
 }
 
 async function registerPeak(): Promise<Work> {
@@ -57,39 +95,11 @@ async function registerPeak(): Promise<Work> {
   return {
     name: "register peak",
     flops: iterations * flopsPerIteration.value,
-    step: () => multiplyAdd(iterations, 0.9999, 0.0001),
+    round(steps) {
+      const start = performance.now();
+      for (let i = 0; i < steps; i++) multiplyAdd(iterations, 0.9999, 0.0001);
+      return performance.now() - start;
+    },
+    close: () => {},
   };
-}
-
-/** A run of a session with one SAME convolution: feeding, packing the filter, and what a run costs in itself are part of it.
- * Multiplications with padding are work that nobody needs: they do not count. */
-async function convolutionOf({ input, channels, window, stride }: Shape): Promise<Work> {
-  const [n, height, width, depth] = input;
-  const graph = new trainlet.Graph();
-  const { x, y } = graph.asDefault(() => {
-    const x = trainlet.placeholder(trainlet.float32, input, "x");
-    const filter = trainlet.getVariable("filter", [window, window, depth, channels]);
-    return { x, y: trainlet.nn.conv2d(x, filter, { strides: stride }) };
-  });
-  const session = await trainlet.Session.create({ graph });
-  await session.run(graph.asDefault(() => trainlet.globalVariablesInitializer()));
-  const data = Float32Array.from({ length: n * height * width * depth }, (_, i) => Math.sin(i));
-  const feeds = new Map([[x, data]]);
-  return {
-    name: `conv2d ${input.join("x")} → ${channels}, ${window}x${window}/${stride}`,
-    flops: 2 * n * taps(height, window, stride) * taps(width, window, stride) * depth * channels,
-    step: () => session.run(y.op, feeds),
-  };
-}
-
-/** Along one axis of a SAME convolution: positions of all windows that lie inside of the input. */
-function taps(size: number, window: number, stride: number): number {
-  const outputs = Math.ceil(size / stride);
-  const before = Math.floor(Math.max((outputs - 1) * stride + window - size, 0) / 2);
-  let inside = 0;
-  for (let out = 0; out < outputs; out++) {
-    const start = out * stride - before;
-    inside += Math.min(start + window, size) - Math.max(start, 0);
-  }
-  return inside;
 }

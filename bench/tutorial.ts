@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import * as trainlet from "../dist/src/entry/node.js";
 import { decodeSafetensors } from "../dist/src/formats/safetensors.js";
-import { race, type Contender, type Effort } from "./measure.ts";
-import { tf, tfjsName } from "./peers/tfjs.ts";
+import { contender, race, type Effort } from "./measure.ts";
+import { tutorial } from "./nets/tutorial.ts";
+import { tf, tfjsName, useTfjs } from "./peers/tfjs.ts";
 import { rowOf, type Row } from "./report.ts";
 
 const filters = 32;
@@ -18,6 +19,14 @@ const input = (name: string): Float32Array => Float32Array.from(tensors.get(name
 const image = input("image_bgr");
 const parameters = ["conv_1/kernel", "conv_1/bias", "bn/gamma", "bn/beta"] as const;
 
+export const tutorialCase = "tutorial, 1x100x100x3";
+
+/** The photograph and the parameters, by name. */
+export function tutorialTensors(): Map<string, { data: Float32Array; shape: readonly number[] }> {
+  const named = parameters.map((name) => [name, { data: input(name), shape: tensors.get(name)!.shape }] as const);
+  return new Map([...named, ["images", { data: image, shape: [1, 100, 100, 3] }]]);
+}
+
 /** One side: a step that leaves its result where it is, one that takes the image in and gives the output's numbers, and
  * what the moving averages are. */
 interface Side {
@@ -27,18 +36,10 @@ interface Side {
   movingStatistics(): Promise<Float32Array[]>;
 }
 
-async function ours(): Promise<Side> {
-  const graph = new trainlet.Graph();
-  const { x, trainOp } = graph.asDefault(() => {
-    const x = trainlet.placeholder(trainlet.float32, [null, 100, 100, 3], "input_node");
-    const training = trainlet.placeholderWithDefault(true, [], "training");
-    let net = trainlet.layers.conv2d(x, filters, [3, 3], { strides: [2, 2], padding: "same", name: "conv_1" });
-    net = trainlet.layers.batchNormalization(net, { training, momentum, epsilon, name: "bn" });
-    const updateOps = trainlet.getCollection(trainlet.GraphKeys.UPDATE_OPS);
-    return { x, trainOp: trainlet.controlDependencies(updateOps, () => trainlet.identity(net, "train_op")) };
-  });
+export async function ours(): Promise<Side> {
+  const { graph, input: x, trainOp, init } = tutorial();
   const session = await trainlet.Session.create({ graph });
-  await session.run(graph.asDefault(() => trainlet.globalVariablesInitializer()));
+  await session.run(init);
   session.load(Object.fromEntries(parameters.map((name) => [name, input(name)])));
   const feeds = new Map([[x, image]]);
   return {
@@ -75,7 +76,7 @@ function theirs(fusedBias: boolean): Side {
     return y;
   };
   return {
-    name: tfjsName,
+    name: tfjsName("wasm"),
     step: () => tf.tidy(() => void train(resident)),
     stepWithData() {
       const y = tf.tidy(() => train(tf.tensor4d(image, [1, 100, 100, 3])));
@@ -89,21 +90,22 @@ function theirs(fusedBias: boolean): Side {
 }
 
 export async function benchTutorial(effort: Effort): Promise<Row[]> {
+  await useTfjs("wasm");
   const rows: Row[] = [];
   const us = await ours();
   for (const fusedBias of [false, true]) {
     const peer = theirs(fusedBias);
     if (!fusedBias) await checkAgreement(us, peer);
-    const variants: [variant: string, step: (side: Side) => Contender["step"]][] = [
+    const variants: [variant: string, step: (side: Side) => () => unknown][] = [
       ["step", (side) => side.step],
       ["step, image in, output out", (side) => side.stepWithData],
     ];
     for (const [variant, step] of variants) {
-      const contenders = [us, peer].map((side) => ({ name: side.name, step: step(side) }));
+      const contenders = [us, peer].map((side) => contender(side.name, step(side)));
       const [ourTiming, peerTiming] = await race(contenders, effort);
       const what = {
         group: "step",
-        case: "tutorial 1x100x100x3",
+        case: tutorialCase,
         variant: fusedBias ? `${variant}, peer fuses the bias` : variant,
       };
       rows.push(rowOf(what, ourTiming, peerTiming));

@@ -67,6 +67,9 @@ export {
 } from "./ops/comparison.ts";
 export { concat, split, stack, unstack } from "./ops/concat.ts";
 export { cumprod, cumsum, type CumulateOptions } from "./ops/cumulate.ts";
+export { acos, acosh, asin, asinh, atan, atan2, atanh, cosh, sinh } from "./ops/inverse.ts";
+export { mulNoNan, xdivy, xlog1py, xlogy } from "./ops/noNan.ts";
+export { gatherNd, scatterNd } from "./ops/gatherNd.ts";
 export { expandDims } from "./ops/expandDims.ts";
 export {
   argmax,
@@ -131,10 +134,38 @@ export * as train from "./train/index.ts";
 export * as losses from "./train/losses.ts";
 export * as metrics from "./train/metrics.ts";
 export * as nn from "./nn/index.ts";
-export type { Finding } from "./doctor/finding.ts";
-export { formatFinding } from "./doctor/doctor.ts";
+export { fit, type Fit, type FitResult } from "./fit/fit.ts";
+export type {
+  Augmentations,
+  ColumnFeeds,
+  CheckpointingOptions,
+  EarlyStoppingOptions,
+  FitOptions,
+  SavedCheckpoint,
+  ValidationOptions,
+} from "./fit/options.ts";
+export type { Progress } from "./fit/progress.ts";
+export { evaluate } from "./fit/validation.ts";
+export { readFitState, type FitState } from "./fit/state.ts";
+export * as data from "./data/index.ts";
+export { checkup, type CheckupOptions } from "./doctor/checkup.ts";
+export { doctor, type DoctorOptions } from "./doctor/examineGraph.ts";
+export type { Finding, Severity } from "./doctor/finding.ts";
+export { silence } from "./doctor/silence.ts";
+export { formatFinding } from "./doctor/format.ts";
 export { exportMetaGraph, exportMetaGraphJson, importMetaGraph, type ImportOptions } from "./formats/index.ts";
+export {
+  convertTensorFlowCheckpoint,
+  readCheckpointMetadata,
+  type CheckpointOptions,
+  type RestoreOptions,
+} from "./runtime/checkpoint.ts";
+export type { TensorFlowCheckpoint } from "./formats/tensorBundle.ts";
+export { foldBatchNorm, type FoldedGraph, type FoldingError, type FoldOptions } from "./inference/foldBatchNorm.ts";
+export { recalibrate, type RecalibratedLayer, type RecalibrateOptions } from "./inference/recalibrate.ts";
 export type { Feeds } from "./runtime/feeds.ts";
 export type { Fetch, Fetches, Fetched } from "./runtime/fetches.ts";
 export type { Plan } from "./runtime/plan/plan.ts";
+export type { Profile, ProfileStep } from "./runtime/profile.ts";
+export type { ProfileOptions, RunOptions } from "./runtime/stepTimes.ts";
 export { Session, type LayerStatistics, type SessionChanges, type SessionOptions } from "./runtime/session.ts";

@@ -15,6 +15,29 @@ interface Pixels {
   readonly rgba: Uint8Array | Uint8ClampedArray;
 }
 
+/** What browsers have, in workers too. */
+interface Platform {
+  readonly createImageBitmap?: (
+    blob: Blob,
+    options: { colorSpaceConversion: "none"; premultiplyAlpha: "none" },
+  ) => Promise<Bitmap>;
+  readonly OffscreenCanvas?: new (
+    width: number,
+    height: number,
+  ) => { getContext(type: "2d", options: object): Context };
+}
+
+interface Bitmap {
+  readonly width: number;
+  readonly height: number;
+  close(): void;
+}
+
+interface Context {
+  drawImage(image: Bitmap, x: number, y: number): void;
+  getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
+}
+
 /** Pictures of one size, a row of [height, width, channels] each. Browsers read PNG, JPEG and what else they know; other hosts PNG.
  * Colours are as stored, whatever profile the file carries. */
 export async function images(sources: Iterable<ByteSource>, { channels = 3 }: ImagesOptions = {}): Promise<Column> {
@@ -37,8 +60,9 @@ export async function images(sources: Iterable<ByteSource>, { channels = 3 }: Im
 
 async function decode(bytes: Uint8Array, index: number): Promise<Pixels> {
   try {
-    return typeof createImageBitmap === "function" && typeof OffscreenCanvas === "function"
-      ? await decodeHere(bytes)
+    const { createImageBitmap, OffscreenCanvas } = globalThis as Platform;
+    return createImageBitmap && OffscreenCanvas
+      ? await decodeHere(bytes, createImageBitmap, OffscreenCanvas)
       : await decodePng(bytes);
   } catch (error) {
     throw new InvalidArgumentError(
@@ -48,11 +72,15 @@ async function decode(bytes: Uint8Array, index: number): Promise<Pixels> {
   }
 }
 
-async function decodeHere(bytes: Uint8Array): Promise<Pixels> {
+async function decodeHere(
+  bytes: Uint8Array,
+  createImageBitmap: NonNullable<Platform["createImageBitmap"]>,
+  OffscreenCanvas: NonNullable<Platform["OffscreenCanvas"]>,
+): Promise<Pixels> {
   const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return { width, height, rgba: context.getImageData(0, 0, width, height).data };

@@ -7,7 +7,7 @@ import type { Feeds } from "../runtime/feeds.ts";
 import type { Heap } from "../runtime/heap.ts";
 import type { Plan } from "../runtime/plan/plan.ts";
 import { Augmenter, type Augmentation } from "../runtime/augmenter.ts";
-import type { PlacedFeed, PreparedRun } from "../runtime/preparedRun.ts";
+import { prepareRun, type PlacedFeed, type PreparedRun } from "../runtime/preparedRun.ts";
 import type { Session } from "../runtime/session.ts";
 import type { BoundColumn } from "./options.ts";
 import { wordsOf } from "./philox.ts";
@@ -103,7 +103,7 @@ export class BatchRun {
       const { constants, scalars, train, watched, onWarning } = this.#request;
       const placed = this.#sources.map((source) => this.#placed(source, count));
       const fetches = [...scalars.map(([, tensor]) => tensor), ...(train ? [train] : [])];
-      run = this.#session.prepare({ fetches, placed, constants, watched, ...(onWarning && { onWarning }) });
+      run = prepareRun(this.#session, { fetches, placed, constants, watched, ...(onWarning && { onWarning }) });
       checkScalars(run.plan, scalars);
       this.#runs.set(count, run);
     }

@@ -63,17 +63,19 @@ export class Fit implements PromiseLike<FitResult>, AsyncIterable<Progress> {
     // A reader that comes right behind the call misses nothing.
     await Promise.resolve();
     const { resume } = options;
-    let state: FitState | null = null;
-    if (resume instanceof Uint8Array) {
-      state = readFitState(resume);
-      await session.restore(resume);
-    } else if (resume) state = checkFitState(resume);
+    const checkpoint = resume instanceof Uint8Array ? resume : null;
+    const state = checkpoint ? readFitState(checkpoint) : resume ? checkFitState(resume) : null;
     const training = new Training(session, options, state);
     this.#training = training;
+    const release = (): void => this.#channel.release();
+    options.signal?.addEventListener("abort", release);
     try {
       training.begin();
+      // Last, so that nothing has changed where anything else is amiss.
+      if (checkpoint) await session.restore(checkpoint);
       return await this.#slices(training, options);
     } finally {
+      options.signal?.removeEventListener("abort", release);
       training.close();
     }
   }

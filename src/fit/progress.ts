@@ -63,6 +63,11 @@ export class Channel<T> {
     if (this.#items.length > 0 && !this.#ended) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
   }
 
+  /** Lets the writer go on without the reader. */
+  release(): void {
+    this.#wakeWriter?.();
+  }
+
   end(error?: { readonly error: unknown }): void {
     this.#ended = true;
     this.#error = error ?? null;

@@ -176,7 +176,7 @@ function outputsOf(
     constant: (i) => constantBehind(inputRef(i).name, pending),
   };
   // The rules of a view need not ask for what it views.
-  if (definition.plan.kind === "view") inputRef(definition.plan.of);
+  if (definition.plan.kind === "view" && definition.plan.of !== "each") inputRef(definition.plan.of);
   const dtypes = definition.outputs(view);
   const inputShapes = item.inputs.map((_, i) => inputOf(i).shape);
   const shapes = inferOrTake(told, () => inferShapes(definition, view, node.name, inputShapes));

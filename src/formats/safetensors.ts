@@ -217,6 +217,9 @@ function readMetadata(json: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
+/** What the header says of each tensor. */
+const entryFields = ["dtype", "shape", "data_offsets"];
+
 function readEntry(name: string, json: unknown): { dtype: StoredDType; shape: number[]; begin: number; end: number } {
   if (!isObject(json)) throw new InvalidArgumentError(`The header of the tensor '${name}' must be an object.`);
   const {
@@ -224,6 +227,12 @@ function readEntry(name: string, json: unknown): { dtype: StoredDType; shape: nu
     shape,
     data_offsets: offsets,
   } = json as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+  const missing = entryFields.filter((field) => !Object.hasOwn(json, field));
+  if (missing.length > 0) {
+    throw new InvalidArgumentError(
+      `The header of the tensor '${name}' lacks ${missing.join(", ")}; it must have ${entryFields.join(", ")}.`,
+    );
+  }
   const dtype = dtypeOfCode.get(code as string);
   if (!dtype) {
     throw new InvalidArgumentError(

@@ -28,6 +28,8 @@ interface ScopeState {
 export interface VariableScope {
   readonly name: string;
   readonly reuse: boolean | "auto";
+  /** Variables are resources. */
+  readonly useResource?: boolean;
 }
 
 /** A dataflow graph. Operations are only added, never removed. */

@@ -1,7 +1,7 @@
 /** Operations and the tensors they give: the nodes and edges of a graph. */
 import type { Attr, Attrs } from "./attr.ts";
-import type { DType } from "./dtype.ts";
-import { InternalError, InvalidArgumentError } from "./errors.ts";
+import { unknownType, type DType } from "./dtype.ts";
+import { InternalError, InvalidArgumentError, UnimplementedError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import { mergeShapes, type Shape } from "./shape.ts";
 import type { TensorValue } from "./tensorValue.ts";
@@ -154,7 +154,9 @@ export class Operation {
     return this.#read(name, "s", fallback) as string;
   }
 
+  /** Of an imported operation it may be a type that is not known here (half, complex): only a run refuses that. */
   dtype(name: string): DType {
+    if (this.hasAttr(name) && "opaque" in this.#attrs[name]) return unknownType;
     return this.#read(name, "type") as DType;
   }
 
@@ -162,7 +164,10 @@ export class Operation {
     return this.#read(name, "shape") as Shape;
   }
 
+  /** @throws UnimplementedError for elements of a type that is not known here. */
   tensor(name: string): TensorValue {
+    if (this.hasAttr(name) && "opaque" in this.#attrs[name])
+      throw new UnimplementedError(`The '${name}' of '${this.name}' has elements of a type that is not supported.`);
     return this.#read(name, "tensor") as TensorValue;
   }
 

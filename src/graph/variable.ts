@@ -12,6 +12,7 @@ export class Variable {
   readonly initialValue: Tensor;
   readonly trainable: boolean;
   readonly #snapshot: Tensor;
+  readonly #read: (() => Tensor) | undefined;
 
   constructor(parts: {
     op: Operation;
@@ -19,12 +20,15 @@ export class Variable {
     initialValue: Tensor;
     snapshot: Tensor;
     trainable: boolean;
+    /** Adds another read, as a resource has one wherever it is used. */
+    read?: () => Tensor;
   }) {
     this.op = parts.op;
     this.initializer = parts.initializer;
     this.initialValue = parts.initialValue;
     this.trainable = parts.trainable;
     this.#snapshot = parts.snapshot;
+    this.#read = parts.read;
   }
 
   /** `<operation>:0`, as TensorFlow names variables. */
@@ -49,8 +53,8 @@ export class Variable {
     return this.op.outputs[0];
   }
 
-  /** `<name>/read`. Fetched in a run that updates the variable it gives the new value. */
+  /** `<name>/read`; of a resource a read of its own. Fetched in a run that updates the variable it gives the new value. */
   value(): Tensor {
-    return this.#snapshot;
+    return this.#read ? this.#read() : this.#snapshot;
   }
 }

@@ -11,7 +11,8 @@ import { condMany, constantPredicate, smartCond } from "../ops/controlFlow.ts";
 import { multiply, subtract } from "../ops/elementwise.ts";
 import { onesInitializer, zerosInitializer } from "../ops/initializers.ts";
 import { moments } from "../ops/reduce.ts";
-import { assignSub } from "../ops/state.ts";
+import { transpose } from "../ops/transpose.ts";
+import { assignmentOf, assignSub } from "../ops/state.ts";
 import { getVariable, type Initializer, type Regularizer } from "../ops/variables.ts";
 import { layerScope } from "./layer.ts";
 
@@ -40,7 +41,8 @@ export interface BatchNormalizationOptions {
   reuse?: boolean | "auto";
   /** Not supported: batch renormalization. */
   renorm?: false;
-  /** Default: the fused kernel for rank 4 with the channels last, elementwise operations otherwise. */
+  /** Default: the fused kernel for rank 4 with axis 1 or 3, elementwise operations otherwise. They move the variance towards
+   * different values: the fused one towards the unbiased variance of the batch, the others towards the biased one. */
   fused?: boolean | null;
   /** Not supported: ghost batches. */
   virtualBatchSize?: null;
@@ -75,10 +77,10 @@ export function batchNormalization(inputs: Tensor, options: BatchNormalizationOp
   const momentum = options.momentum ?? 0.99;
   if (!(momentum >= 0 && momentum <= 1))
     throw new InvalidArgumentError(`layers.batchNormalization: momentum must be in [0, 1], got ${momentum}.`);
-  const canFuse = shape.length === 4 && axis === 3;
+  const canFuse = shape.length === 4 && (axis === 3 || axis === 1);
   if (options.fused && !canFuse) {
     throw new InvalidArgumentError(
-      `layers.batchNormalization: fused needs rank 4 with axis 3, got ${formatShape(shape)} with axis ${axis}.`,
+      `layers.batchNormalization: fused needs rank 4 with axis 1 or 3, got ${formatShape(shape)} with axis ${axis}.`,
     );
   }
   return layerScope("batch_normalization", inputs, options, () => {
@@ -121,7 +123,11 @@ export function batchNormalization(inputs: Tensor, options: BatchNormalizationOp
       movingMean,
       movingVariance,
     };
-    return (options.fused ?? canFuse) ? fusedLayer(layer) : composedLayer(layer);
+    if (!(options.fused ?? canFuse)) return composedLayer(layer);
+    if (axis === 3) return fusedLayer(layer);
+    // The kernel has the channels last; TensorFlow gives its own the data format NCHW.
+    const last = fusedLayer({ ...layer, inputs: transpose(inputs, [0, 2, 3, 1]) });
+    return transpose(last, [0, 3, 1, 2]);
   });
 }
 
@@ -182,7 +188,7 @@ function moveAverage(variable: Variable, value: TensorLike, momentum: number | T
 }
 
 function addUpdate(update: Tensor | Operation): void {
-  const op = update instanceof Tensor ? update.op : update;
+  const op = update instanceof Tensor ? assignmentOf(update) : update;
   op.graph.addToCollection(GraphKeys.UPDATE_OPS, op);
 }
 

@@ -1,5 +1,6 @@
 /** AddN, ZerosLike, OnesLike: what backpropagation is put together with (tensorflow/core/ops/math_ops.cc, array_ops.cc). */
 import { attr } from "../graph/attr.ts";
+import { float32 } from "../graph/dtype.ts";
 import { UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, mergeShapes, sizeOf } from "../graph/shape.ts";
@@ -19,11 +20,19 @@ export const AddN: OpDefinition = {
   plan: {
     kind: "kernel",
     inPlace: [0],
+    // What arrives at a Relu from several sides.
+    absorbs: (op, consumer, index) =>
+      consumer.type === "ReluGrad" && index === 0 && op.inputs.length === 2 && op.inputs[0].dtype.base === float32,
     emit(k) {
       const add = addKernel(k);
       const shape = k.outputShape(0);
       const [first, second, ...rest] = k.op.inputs.map((_, i) => k.input(i));
       const sum = k.output(0);
+      const [gate] = k.absorbed;
+      if (gate) {
+        k.call("addReluGrad", sum, first, second, k.tensor(gate, 1), sizeOf(shape));
+        return;
+      }
       if (!second) k.call("copyBytes", sum, first, sizeOf(shape) * k.inputDtype(0).size);
       else k.call(add, sum, first, second, k.attributes(broadcastBlock(shape, shape, shape)));
       // From left to right, as the operands are named.
@@ -33,9 +42,13 @@ export const AddN: OpDefinition = {
   gradient: (op, [dy]) => op.inputs.map(() => dy),
 };
 
+/** The same, whose shape an attribute tells. */
+export const AccumulateNV2: OpDefinition = { ...AddN, type: "AccumulateNV2" };
+
 type FillKernel = "fillFloat32" | "fillInt32";
 const fillKernels: Readonly<Record<string, FillKernel>> = { float32: "fillFloat32", int32: "fillInt32" };
 
+/* @__NO_SIDE_EFFECTS__ */
 function filling(type: string, value: 0 | 1): OpDefinition {
   return {
     type,

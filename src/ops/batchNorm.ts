@@ -2,23 +2,25 @@
 import { attr } from "../graph/attr.ts";
 import { float32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import type { Tensor } from "../graph/operation.ts";
-import { sizeOf, type Shape } from "../graph/shape.ts";
+import type { Operation, Tensor } from "../graph/operation.ts";
+import { sameShape, sizeOf, type Shape } from "../graph/shape.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { fusedBatchNormGradient } from "./batchNormGradient.ts";
-import type { KernelContext, NodeView, OpDefinition } from "./definition.ts";
-import { add, multiply, subtract } from "./elementwise.ts";
+import { activations } from "./conv2d.ts";
+import type { BufferRef, KernelContext, NodeView, OpDefinition } from "./definition.ts";
+import { add, broadcastBlock, multiply, subtract } from "./elementwise.ts";
 import { negative, rsqrt } from "./unary.ts";
 
 /** Outputs: y, batch_mean, batch_variance (unbiased when training), reserve_space_1 (mean), reserve_space_2 (biased
  * variance) and, in V3, reserve_space_3 (unused here, a scalar). */
+/* @__NO_SIDE_EFFECTS__ */
 function fused(type: string, outputs: 5 | 6): OpDefinition {
   return {
     type,
     outputs: (node) => [node.inputDtype(0).base, ...new Array<DType>(outputs - 1).fill(float32)],
     shape: (node) => fusedShape(node, outputs),
     gradient: (op, [dy]) => fusedBatchNormGradient(op, dy),
-    plan: { kind: "kernel", emit: emitFused, inPlace: [0] },
+    plan: { kind: "kernel", emit: emitFused, inPlace: [0], absorbs },
   };
 }
 
@@ -51,6 +53,37 @@ function fusedShape(node: NodeView, outputs: number): Shape[] {
   return [y, [channels], [channels], [channels], [channels], []].slice(0, outputs);
 }
 
+const additions: Readonly<Record<string, true>> = { Add: true, AddV2: true };
+
+/** The kernels add another tensor of the same shape, which a residual block does, and bound the result. */
+function absorbs(op: Operation, consumer: Operation, index: number): boolean {
+  if (consumer.type in activations) return index === 0 && !(op.type in activations);
+  if (!(consumer.type in additions) || op.type in additions || op.type in activations) return false;
+  const [x, other] = [consumer.inputs[index].shape, consumer.inputs[1 - index].shape];
+  if (other?.length !== 4 || x?.length !== 4) return false;
+  return other.every((size, i) => size === x[i] && (i === 0 || size !== null));
+}
+
+/** What follows the normalisation: the tensor that is added, if it has the same shape, and the activation. Otherwise the
+ * normalised batch goes to `y`, and `finish` calls kernels that do the rest. */
+function followUp(k: KernelContext): { y: BufferRef; addend: BufferRef | 0; activation: number; finish(): void } {
+  const bounding = k.absorbed.find((op) => op.type in activations);
+  const activation = bounding ? activations[bounding.type] : 0;
+  const addition = k.absorbed.find((op) => op.type in additions);
+  if (!addition) return { y: k.output(0), addend: 0, activation, finish: () => {} };
+  const other = addition.inputs[0] === k.op.outputs[0] ? 1 : 0;
+  const addend = k.tensor(addition, other);
+  const [shape, added, out] = [k.inputShape(0), k.tensorShape(addition, other), k.outputShape(0)];
+  if (sameShape(shape, added)) return { y: k.output(0), addend, activation, finish: () => {} };
+  // One of the batches is 1, which the graph did not say.
+  const y = sameShape(shape, out) ? k.output(0) : k.scratch(sizeOf(shape) * 4);
+  const finish = (): void => {
+    k.call("add", k.output(0), y, addend, k.attributes(broadcastBlock(shape, added, out)));
+    if (activation) k.call(activation === 1 ? "relu" : "relu6", k.output(0), k.output(0), sizeOf(out));
+  };
+  return { y, addend: 0, activation: 0, finish };
+}
+
 function emitFused(k: KernelContext): void {
   if (k.inputDtype(0).name !== "float32") {
     throw new UnimplementedError(
@@ -63,10 +96,11 @@ function emitFused(k: KernelContext): void {
   const epsilon = k.op.float("epsilon", 1e-4);
   const scratch = k.scratch(k.query("fusedBatchNormScratchBytes", rows, channels));
   const [x, scale, offset] = [k.input(0), k.input(1), k.input(2)];
+  const { y, addend, activation, finish } = followUp(k);
   if (k.op.bool("is_training", true)) {
     const factor = k.op.float("exponential_avg_factor", 1);
     const [runningMean, runningVariance] = factor === 1 ? [0, 0] : [k.input(3), k.input(4)];
-    const [y, mean, variance, savedMean, savedVariance] = [0, 1, 2, 3, 4].map((i) => k.output(i));
+    const [mean, variance, savedMean, savedVariance] = [1, 2, 3, 4].map((i) => k.output(i));
     k.call(
       "fusedBatchNormTraining",
       y,
@@ -79,15 +113,18 @@ function emitFused(k: KernelContext): void {
       offset,
       runningMean,
       runningVariance,
+      addend,
       scratch,
       rows,
       channels,
       epsilon,
       factor,
+      activation,
     );
   } else {
     const [mean, variance] = [k.input(3), k.input(4)];
-    k.call("fusedBatchNormInference", k.output(0), x, scale, offset, mean, variance, scratch, rows, channels, epsilon);
+    const given = [scale, offset, mean, variance] as const;
+    k.call("fusedBatchNormInference", y, x, ...given, addend, scratch, rows, channels, epsilon, activation);
     // The CPU kernel passes the given statistics on, as batch statistics and as reserves.
     for (const [output, source] of [
       [1, mean],
@@ -98,6 +135,7 @@ function emitFused(k: KernelContext): void {
       if (k.isNeeded(output)) k.call("copyBytes", k.output(output), source, channels * 4);
     }
   }
+  finish();
   if (k.op.type === "FusedBatchNormV3" && k.isNeeded(5)) k.call("fillFloat32", k.output(5), 0, 1);
 }
 

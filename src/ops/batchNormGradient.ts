@@ -10,6 +10,7 @@ import { noGradient, type KernelContext, type NodeView, type OpDefinition } from
 
 /** Inputs: y_backprop, x, scale, and the statistics that the forward pass used, mean and biased variance; V3 has a third reserve,
  * not used here. Outputs: x_backprop, scale_backprop, offset_backprop, and two empty reserves. */
+/* @__NO_SIDE_EFFECTS__ */
 function fusedGrad(type: string): OpDefinition {
   return {
     type,

@@ -3,7 +3,7 @@ import { attr } from "../graph/attr.ts";
 import { int32 } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
-import { broadcastShapes, formatShape, sameShape } from "../graph/shape.ts";
+import { formatShape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { reshape } from "./array.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
@@ -19,8 +19,10 @@ export const BroadcastTo: OpDefinition = moving({
     const [shape, given] = [node.inputShape(0), node.constant(1)];
     if (!given) return [null];
     const wanted = toNumbers(given);
+    const missing = wanted.length - (shape?.length ?? 0);
     const fits =
-      shape === null || (shape.length <= wanted.length && sameShape(broadcastShapes(shape, wanted)!, wanted));
+      shape === null ||
+      (missing >= 0 && shape.every((size, i) => size === null || size === 1 || size === wanted[missing + i]));
     if (!fits) {
       throw new InvalidArgumentError(
         `Incompatible shapes: ${formatShape(shape)} vs. ${formatShape(wanted)}; a shape can only be broadcast to a larger one`,

@@ -10,7 +10,7 @@ import { toTensorValue, type FeedValue, type TensorValue } from "../graph/tensor
 import { Variable } from "../graph/variable.ts";
 import { attach, definitionOf } from "./attached.ts";
 import { Const } from "./constant.ts";
-import type { NodeView, OpDefinition } from "./definition.ts";
+import { viewed, type NodeView, type OpDefinition } from "./definition.ts";
 
 /** Anything a builder accepts where it needs a tensor. */
 export type TensorLike = Tensor | Variable | FeedValue;
@@ -77,8 +77,8 @@ export function constantValue(tensor: Tensor): TensorValue | undefined {
   if (fold) return fold(builtView(op))?.[tensor.index];
   // A placeholder passes its default on, but may be fed.
   if (plan.kind !== "view" || op.type === "PlaceholderWithDefault") return undefined;
-  const value = constantValue(op.inputs[plan.of]);
-  const { shape } = op.outputs[0];
+  const value = constantValue(op.inputs[viewed(plan, tensor.index)]);
+  const { shape } = tensor;
   return value && isFullyDefined(shape) ? { ...value, shape } : undefined;
 }
 

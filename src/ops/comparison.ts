@@ -38,6 +38,7 @@ export function broadcastWalk(shapes: readonly (readonly number[])[], out: reado
   ];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function comparing(
   type: string,
   kernel: ComparisonKernel,
@@ -77,6 +78,7 @@ export const GreaterEqual: OpDefinition = comparing("GreaterEqual", "lessEqual",
 export const Equal: OpDefinition = comparing("Equal", "equal", false, (a, b) => a === b);
 export const NotEqual: OpDefinition = comparing("NotEqual", "notEqual", false, (a, b) => a !== b);
 
+/* @__NO_SIDE_EFFECTS__ */
 function logic(type: string, operation: 0 | 1, f: (a: number, b: number) => boolean): OpDefinition {
   return {
     type,

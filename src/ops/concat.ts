@@ -36,49 +36,61 @@ function joined(
   });
 }
 
-export const ConcatV2: OpDefinition = moving({
-  type: "ConcatV2",
-  outputs: (node) => [node.inputDtype(0).base],
-  shape(node) {
-    const given = node.constant(node.inputCount - 1);
-    const shapes = parts(node).map((i) => node.inputShape(i));
-    const known = shapes.find((shape) => shape !== null);
-    if (!known) return [null];
-    if (!given) return [known.map(() => null)];
-    if (known.length === 0) throw new InvalidArgumentError("Can't concatenate scalars (use tf.stack instead)");
-    const axis = axisFromFront(toNumbers(given)[0], known.length, "ConcatOp : Expected concatenating dimensions");
-    let rest: Shape = null;
-    let total: number | null = 0;
-    for (const shape of shapes) {
-      total = total === null || shape === null || shape[axis] === null ? null : total + (shape[axis] ?? 0);
-      rest = mergeShapes(rest, shape && shape.map((size, i) => (i === axis ? null : size)));
-    }
-    return [rest!.map((size, i) => (i === axis ? total : size))];
-  },
-  moves(node) {
-    const shapes = parts(node).map((i) => node.inputShape(i));
-    const axis = axisFromFront(node.numbers(node.inputCount - 1)[0], shapes[0].length, "axis");
-    const whole = shapes[0].map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[i], 0) : size));
-    return joined(shapes, axis, whole, (input, offset, dims) => ({
-      input,
-      dims,
-      x: { strides: rowMajor(dims) },
-      y: { offset, strides: rowMajor(whole) },
-    }));
-  },
-  // Each operand's gradient is the slice of dy at its place.
-  gradient(op, [dy]) {
-    const operands = op.inputs.slice(0, -1);
-    const axis = op.inputs[op.inputs.length - 1];
-    const places = createOp(
-      ConcatOffset,
-      [axis, ...operands.map((operand) => shapeOf(operand))],
-      { N: attr.int(operands.length) },
-      "ConcatOffset",
-    ).outputs;
-    return [...operands.map((operand, i) => slice(dy, places[i], shapeOf(operand))), null];
-  },
-});
+/** `first`: the axis comes before what is joined, as in the older form. */
+/* @__NO_SIDE_EFFECTS__ */
+function concatenation(type: string, first: boolean): OpDefinition {
+  const axisAt = (node: { readonly inputCount: number }): number => (first ? 0 : node.inputCount - 1);
+  const operandsAt = (node: { readonly inputCount: number }): number[] => parts(node).map((i) => (first ? i + 1 : i));
+  return moving({
+    type,
+    outputs: (node) => [node.inputDtype(operandsAt(node)[0]).base],
+    shape(node) {
+      const given = node.constant(axisAt(node));
+      const shapes = operandsAt(node).map((i) => node.inputShape(i));
+      const known = shapes.find((shape) => shape !== null);
+      if (!known) return [null];
+      if (!given) return [known.map(() => null)];
+      if (known.length === 0) throw new InvalidArgumentError("Can't concatenate scalars (use tf.stack instead)");
+      const axis = axisFromFront(toNumbers(given)[0], known.length, "ConcatOp : Expected concatenating dimensions");
+      let rest: Shape = null;
+      let total: number | null = 0;
+      for (const shape of shapes) {
+        total = total === null || shape === null || shape[axis] === null ? null : total + (shape[axis] ?? 0);
+        rest = mergeShapes(rest, shape && shape.map((size, i) => (i === axis ? null : size)));
+      }
+      return [rest!.map((size, i) => (i === axis ? total : size))];
+    },
+    moves(node) {
+      const operands = operandsAt(node);
+      const shapes = operands.map((i) => node.inputShape(i));
+      const axis = axisFromFront(node.numbers(axisAt(node))[0], shapes[0].length, "axis");
+      const whole = shapes[0].map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[i], 0) : size));
+      return joined(shapes, axis, whole, (i, offset, dims) => ({
+        input: operands[i],
+        dims,
+        x: { strides: rowMajor(dims) },
+        y: { offset, strides: rowMajor(whole) },
+      }));
+    },
+    // Each operand's gradient is the slice of dy at its place.
+    gradient(op, [dy]) {
+      const node = { inputCount: op.inputs.length };
+      const operands = operandsAt(node).map((i) => op.inputs[i]);
+      const places = createOp(
+        ConcatOffset,
+        [op.inputs[axisAt(node)], ...operands.map((operand) => shapeOf(operand))],
+        { N: attr.int(operands.length) },
+        "ConcatOffset",
+      ).outputs;
+      const slices = operands.map((operand, i) => slice(dy, places[i], shapeOf(operand)));
+      return first ? [null, ...slices] : [...slices, null];
+    },
+  });
+}
+
+export const ConcatV2: OpDefinition = concatenation("ConcatV2", false);
+/** The older form of ConcatV2. */
+export const Concat: OpDefinition = concatenation("Concat", true);
 
 /** Where each operand of a concatenation begins: input 0 is the axis, the others are shapes. */
 export const ConcatOffset: OpDefinition = {

@@ -4,16 +4,18 @@
  */
 import { attr } from "../graph/attr.ts";
 import { GraphKeys } from "../graph/collections.ts";
-import { bool, int32, type DType } from "../graph/dtype.ts";
+import { bool, int32, unknownType, type DType } from "../graph/dtype.ts";
+import { predicateOfMerge } from "../graph/branches.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import type { ControlFlowContext } from "../graph/graph.ts";
 import { Operation, type Tensor } from "../graph/operation.ts";
 import type { Shape } from "../graph/shape.ts";
 import { convertToTensor, constantValue, createOp, opScope, type TensorLike } from "./build.ts";
-import type { OpDefinition } from "./definition.ts";
+import type { NodeView, OpDefinition } from "./definition.ts";
 import { identity } from "./identity.ts";
 import { elementAt } from "../graph/tensorValue.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function switching(type: string, ref: boolean): OpDefinition {
   const dtype = (given: DType): DType => (ref ? given.ref : given.base);
   return {
@@ -28,11 +30,16 @@ function switching(type: string, ref: boolean): OpDefinition {
   };
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function merging(type: string, ref: boolean): OpDefinition {
   return {
     type,
-    outputs: (node) => [ref ? node.inputDtype(0).ref : node.inputDtype(0).base, int32],
+    outputs(node) {
+      const dtype = mergedType(node);
+      return [ref ? dtype.ref : dtype, int32];
+    },
     shape(node) {
+      checkSameType(node);
       let shape: Shape = node.inputShape(0);
       for (let i = 1; i < node.inputCount; i++) shape = commonShape(shape, node.inputShape(i));
       return [shape, []];
@@ -54,7 +61,7 @@ function switchGradient(_op: Operation, [onFalse, onTrue]: readonly Tensor[]): (
 
 /** The gradient goes to the branch that gave the value: a Switch by the predicate of that branch. */
 function mergeGradient(op: Operation, [dy]: readonly Tensor[]): Tensor[] {
-  const predicate = predicateOf(op);
+  const predicate = predicateOfMerge(op);
   if (!predicate)
     throw new InvalidArgumentError(
       `No gradient through '${op.name}' (op: '${op.type}'): it is not the result of a cond.`,
@@ -62,21 +69,19 @@ function mergeGradient(op: Operation, [dy]: readonly Tensor[]): Tensor[] {
   return dy.graph.colocateWith(dy.op, () => switchOp(dy, predicate, "cond_grad"), { ignoreExisting: true });
 }
 
-/** The predicate of the cond whose result a Merge is: that of a Switch above one input and not above the Merge's others. */
-function predicateOf(merge: Operation): Tensor | null {
-  const contexts = merge.graph.getCollection<unknown>(GraphKeys.COND_CONTEXT);
-  for (const input of merge.inputs) {
-    for (const context of contexts) {
-      if (
-        context instanceof CondContext &&
-        context.values.has(input.name) &&
-        !context.values.has(merge.outputs[0].name)
-      ) {
-        return context.predicate;
-      }
-    }
+/** The type of the inputs. One that comes from an operation that is not supported may have none: then another tells. */
+function mergedType(node: NodeView): DType {
+  const types = Array.from({ length: node.inputCount }, (_, i) => node.inputDtype(i).base);
+  return types.find((dtype) => dtype !== unknownType) ?? unknownType;
+}
+
+function checkSameType(node: NodeView): void {
+  const merged = mergedType(node);
+  for (let i = 0; i < node.inputCount; i++) {
+    const { base } = node.inputDtype(i);
+    if (base !== merged && base !== unknownType)
+      throw new InvalidArgumentError(`The inputs must have the same type, but input ${i} has ${base}, not ${merged}`);
   }
-  return null;
 }
 
 function checkPredicate(shape: Shape): void {

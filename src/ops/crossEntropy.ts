@@ -18,6 +18,7 @@ import { where } from "./select.ts";
 import { rank, shape as shapeOf } from "./shape.ts";
 import { slice } from "./slice.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
+import { walkBlock } from "./strided.ts";
 import { transpose } from "./transpose.ts";
 import { exp, log1p, negative } from "./unary.ts";
 
@@ -35,16 +36,19 @@ export const SoftmaxCrossEntropyWithLogits: OpDefinition = {
     emit(k) {
       requireFloat(k);
       const [rows, classes] = k.outputShape(1);
-      const step = (index: number): number => {
-        const [own, width] = k.inputShape(index);
-        if (width !== classes)
-          throw new UnimplementedError(
-            `'${k.op.name}' (op: '${k.op.type}') does not broadcast the classes of input ${index}: ${width}, ${classes}.`,
-          );
-        return own === rows ? classes : 0;
-      };
+      const [logits, labels] = [0, 1].map((i) => {
+        const [own, width] = k.inputShape(i);
+        const step = own === rows ? classes : 0;
+        if (width === classes) return { rows: k.input(i), step };
+        // One number for all classes: the kernel walks whole rows.
+        const repeated = k.scratch(own * classes * 4);
+        const walk = { dims: [own, classes], x: { strides: [1, 0] }, y: { strides: [classes, 1] } };
+        k.call("copyStrided", repeated, k.input(i), k.attributes(walkBlock(walk, 4)));
+        return { rows: repeated, step };
+      });
       const backprop = k.isNeeded(1) ? k.output(1) : 0;
-      k.call("softmaxCrossEntropy", k.output(0), backprop, k.input(0), k.input(1), rows, classes, step(0), step(1));
+      const [x, z] = [logits.rows, labels.rows];
+      k.call("softmaxCrossEntropy", k.output(0), backprop, x, z, rows, classes, logits.step, labels.step);
     },
   },
   // loss = Σ labels · (log Σ exp(x) − x) by row, so
@@ -85,6 +89,7 @@ export const SparseSoftmaxCrossEntropyWithLogits: OpDefinition = {
       k.call(kernel, k.output(0), k.isNeeded(1) ? k.output(1) : 0, k.input(0), labels, rows, classes);
     },
   },
+  mayRefuse: () => true,
   // Output 1 is softmax(x) − onehot(labels), the derivative.
   gradient: (op, [dy, dyBackprop]) => [logitsGradient(op, dy, dyBackprop), null],
 };

@@ -21,6 +21,7 @@ export interface CumulateOptions {
 /** The operation's code in assembly/extrema.ts. */
 const codes = { product: 2, sum: 3 } as const;
 
+/* @__NO_SIDE_EFFECTS__ */
 function running(type: string, operation: keyof typeof codes, gradient: GradientRule): OpDefinition {
   return {
     type,

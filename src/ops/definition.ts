@@ -38,6 +38,9 @@ type KernelArguments<K extends KernelName> = WithBuffers<Parameters<KernelExport
 /** The error of a check that failed with `code`. */
 export type CheckError = (code: number, read: (buffer: BufferRef, dtype: DType) => TypedArray) => Error;
 
+/** How convolutions are computed: by the fastest way for their shapes, or always as the sums they are defined by. */
+export type ConvolutionOption = "auto" | "direct";
+
 /** What a kernel rule works with while a plan is compiled. */
 export interface KernelContext {
   readonly op: Operation;
@@ -53,6 +56,7 @@ export interface KernelContext {
   input(index: number): BufferRef;
   /** The buffer of any tensor already computed: an operand of an absorbed operation. */
   tensor(of: Operation, index: number): BufferRef;
+  tensorShape(of: Operation, index: number): readonly number[];
   output(index: number): BufferRef;
   /** Memory used during this operation only. */
   scratch(bytes: number): BufferRef;
@@ -60,6 +64,10 @@ export interface KernelContext {
   generator(): BufferRef;
   /** Writes an attribute block into plan memory and gives its address. */
   attributes(words: readonly number[]): number;
+  /** The session's option. */
+  readonly convolution: ConvolutionOption;
+  /** Whether the session's kernels have this one: a small module has not all. */
+  has(kernel: KernelName): boolean;
   /** A size that only the kernels know (scratch, packed weights), asked with a pointer to an attribute block or sizes. */
   query<K extends KernelName>(kernel: K, ...args: Parameters<KernelExports[K]>): number;
   /** Appends a call that may refuse the run: where the kernel returns anything but 0, `error` makes what is thrown, and
@@ -77,12 +85,14 @@ export interface KernelContext {
 export type PlanRule =
   /** The planner provides the value: Const, Placeholder, a variable. */
   | { readonly kind: "source" }
-  /** Output 0 is input `of`, perhaps under another shape: no step. */
-  | { readonly kind: "view"; readonly of: number }
+  /** Output 0 is input `of`, perhaps under another shape, or every output is the input of its number: no step. */
+  | { readonly kind: "view"; readonly of: number | "each" }
   /** Has no kernel: its value always follows from constants and shapes (see `fold`). */
   | { readonly kind: "fold" }
   /** Runs nothing: NoOp. */
   | { readonly kind: "none" }
+  /** True if the variable behind input 0 has a value when the run begins. */
+  | { readonly kind: "initialized" }
   /** Passes input 0 on to output 1 if the predicate (input 1) is true, to output 0 otherwise. */
   | { readonly kind: "switch" }
   /** Passes on whichever input is alive. */
@@ -107,13 +117,20 @@ export type GradientRule =
   | { readonly none: string; readonly silent: boolean };
 
 /** A rule for what no gradient can flow through: integers, state, shapes. */
+/* @__NO_SIDE_EFFECTS__ */
 export function notDifferentiable(why: string): GradientRule {
   return { none: why, silent: true };
 }
 
 /** A rule for what would need a gradient that TensorFlow has not either, or that is not here. */
+/* @__NO_SIDE_EFFECTS__ */
 export function noGradient(why: string): GradientRule {
   return { none: why, silent: false };
+}
+
+/** The input that output `index` of a view is. */
+export function viewed(plan: Extract<PlanRule, { kind: "view" }>, index: number): number {
+  return plan.of === "each" ? index : plan.of;
 }
 
 export interface VariableUpdate {
@@ -136,6 +153,8 @@ export interface OpDefinition {
   fold?(node: NodeView): readonly TensorValue[] | undefined;
   /** True for an operation that must run wherever it is reached, though nobody takes its outputs (random, Assert). */
   readonly stateful?: true;
+  /** True for an operation that may refuse the run for what its inputs hold: it too must run wherever it is reached. */
+  mayRefuse?(op: Operation): boolean;
   /** The variables that the operation writes, by input. If it has outputs, output 0 is the first of them, as a reference. */
   readonly updates?: readonly VariableUpdate[];
 }

@@ -3,10 +3,11 @@ import { attr } from "../graph/attr.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { broadcastShapes, isFullyDefined, sameShape, sizeOf } from "../graph/shape.ts";
+import { toNumbers } from "../graph/tensorValue.ts";
 import { Variable } from "../graph/variable.ts";
 import { zerosLike } from "./addN.ts";
 import { reshape, zeros } from "./array.ts";
-import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
+import { constantValue, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { greater, greaterEqual, lessEqual } from "./comparison.ts";
 import {
   noGradient,
@@ -54,14 +55,37 @@ type BinaryKernel =
   | "minimumInt32"
   | "minimumInt64"
   | "squaredDifference"
-  | "pow";
+  | "pow"
+  | "atan2"
+  | "multiplyNoNan"
+  | "xdivy"
+  | "xlogy"
+  | "xlog1py";
 
 type BinaryGradient = (dy: Tensor, x: Tensor, y: Tensor, op: Operation) => readonly [Tensor, Tensor];
 interface NoGradient {
   readonly rule: GradientRule;
 }
 
-function binary(
+/** Operations that an integer divisor of 0 makes refuse the run. */
+const divisions: ReadonlySet<string> = new Set(["Div", "TruncateDiv", "FloorDiv", "Mod", "TruncateMod", "FloorMod"]);
+
+/** True for a division of integers whose divisor may be 0. */
+function mayDivideByZero(op: Operation): boolean {
+  if (!divisions.has(op.type) || !op.inputs[1].dtype.base.isInteger) return false;
+  const divisor = constantValue(op.inputs[1]);
+  return !divisor || toNumbers(divisor).includes(0);
+}
+
+function checkDivisor(k: KernelContext): void {
+  if (!mayDivideByZero(k.op)) return;
+  const error = (): Error =>
+    new InvalidArgumentError(`Integer division by zero for '${k.op.name}' (op: '${k.op.type}').`);
+  k.check("checkNonZero", error, [], k.input(1), sizeOf(k.inputShape(1)), k.inputDtype(1).size);
+}
+
+/* @__NO_SIDE_EFFECTS__ */
+export function binary(
   type: string,
   kernels: Readonly<Record<string, BinaryKernel>>,
   gradient: BinaryGradient | NoGradient,
@@ -78,11 +102,13 @@ function binary(
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [broadcastShapes(node.inputShape(0), node.inputShape(1))],
     fold: arithmeticFold(type),
+    mayRefuse: mayDivideByZero,
     plan: {
       kind: "kernel",
       inPlace: [0, 1],
       emit(k) {
         const kernel = kernelFor(k, kernels);
+        checkDivisor(k);
         const block = k.attributes(broadcastBlock(k.inputShape(0), k.inputShape(1), k.outputShape(0)));
         const [a, b] = [k.input(0), k.input(1)];
         k.call(kernel, k.output(0), a, b, block);
@@ -230,7 +256,7 @@ export const Pow: OpDefinition = binary("Pow", { float32: "pow" }, (dy, x, y, { 
 });
 
 /** Both operands as tensors of one dtype; a plain number takes the dtype of the tensor beside it. */
-function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: string): Tensor {
+export function binaryOp(definition: OpDefinition, a: TensorLike, b: TensorLike, name: string): Tensor {
   return opScope(name, [a, b], (scope) => {
     const given = [a, b].find((value) => value instanceof Tensor || value instanceof Variable) as
       | Tensor
@@ -265,16 +291,16 @@ export function div(a: TensorLike, b: TensorLike, name = "div"): Tensor {
 }
 /** a / b, and 0 where b is 0, broadcasting. float32. */
 export const divNoNan = (a: TensorLike, b: TensorLike, name = "div_no_nan"): Tensor => binaryOp(DivNoNan, a, b, name);
-/** The largest whole number that is at most a / b, broadcasting. float32, int32, int64 (0 for b = 0). */
+/** The largest whole number that is at most a / b, broadcasting. float32, int32, int64 (a run with b = 0 is refused). */
 export const floordiv = (a: TensorLike, b: TensorLike, name = "floordiv"): Tensor => binaryOp(FloorDiv, a, b, name);
-/** The remainder of `floordiv`; it has the sign of b. Broadcasting. float32 (NaN for b = 0), int32, int64 (0 for b = 0). */
+/** The remainder of `floordiv`; it has the sign of b. Broadcasting. float32 (NaN for b = 0), int32, int64 (a run with b = 0 is refused). */
 export const floormod = (a: TensorLike, b: TensorLike, name = "FloorMod"): Tensor => binaryOp(FloorMod, a, b, name);
 /** TensorFlow's other name of `floormod`. */
 export const mod = floormod;
-/** a / b rounded towards 0, broadcasting. int32, int64 (0 for b = 0). */
+/** a / b rounded towards 0, broadcasting. int32, int64 (a run with b = 0 is refused). */
 export const truncatediv = (a: TensorLike, b: TensorLike, name = "TruncateDiv"): Tensor =>
   binaryOp(TruncateDiv, a, b, name);
-/** The remainder of `truncatediv`; it has the sign of a. Broadcasting. float32 (NaN for b = 0), int32, int64 (0 for b = 0). */
+/** The remainder of `truncatediv`; it has the sign of a. Broadcasting. float32 (NaN for b = 0), int32, int64 (a run with b = 0 is refused). */
 export const truncatemod = (a: TensorLike, b: TensorLike, name = "TruncateMod"): Tensor =>
   binaryOp(TruncateMod, a, b, name);
 /** The larger of a and b, broadcasting; NaN if one is. float32, int32, int64. */

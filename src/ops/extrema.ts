@@ -13,6 +13,7 @@ import { reducedShape, reduceOp, type ReduceAxis, type ReduceOptions } from "./r
 import { extremumGradient, productGradient } from "./extremaGradient.ts";
 import { emitReduction, foldReduction, type ReductionKernel } from "./reduction.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function reducing(
   type: string,
   kernel: ReductionKernel,
@@ -69,6 +70,7 @@ export const Any: OpDefinition = reducing(
   logic,
 );
 
+/* @__NO_SIDE_EFFECTS__ */
 function place(type: string, smallest: 0 | 1): OpDefinition {
   const outputType = (op: NodeView["op"]): DType => (op.hasAttr("output_type") ? op.dtype("output_type") : int64);
   return {

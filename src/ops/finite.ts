@@ -9,6 +9,7 @@ import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 import { group } from "./identity.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function testing(type: string, nan: 0 | 1, infinite: 0 | 1, inverted: 0 | 1): OpDefinition {
   return {
     type,

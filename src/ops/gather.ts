@@ -14,7 +14,7 @@ import { shape as shapeOf } from "./shape.ts";
 import { stridedSlice } from "./slice.ts";
 import { transpose } from "./transpose.ts";
 
-function requireIndices(node: NodeView, index: number): void {
+export function requireIndices(node: NodeView, index: number): void {
   const { name } = node.inputDtype(index);
   if (!["int32", "int64"].includes(name))
     throw new UnimplementedError(`indices of dtype ${name} are not supported; supported: int32, int64`);
@@ -26,11 +26,13 @@ function gatherAxis(node: { readonly inputCount: number }, axis: TensorValue | u
   return axis ? axisFromFront(toNumbers(axis)[0], rank, "Expected axis") : null;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function gathering(type: "Gather" | "GatherV2", gradient: OpDefinition["gradient"]): OpDefinition {
   return {
     type,
     outputs: (node) => [node.inputDtype(0).base],
     gradient,
+    mayRefuse: () => true,
     shape(node): Shape[] {
       requireIndices(node, 1);
       if (node.op.int("batch_dims", 0) !== 0) throw new UnimplementedError("batch_dims is not supported");

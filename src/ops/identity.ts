@@ -1,11 +1,14 @@
 /** Identity, StopGradient and NoOp: values passed on, and operations that only order others. */
 import { attr } from "../graph/attr.ts";
-import { NotFoundError } from "../graph/errors.ts";
+import { string } from "../graph/dtype.ts";
+import { InvalidArgumentError, NotFoundError } from "../graph/errors.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
+import { formatShape, mergeShapes } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, graphOf, type TensorLike } from "./build.ts";
-import { notDifferentiable, type GradientRule, type OpDefinition } from "./definition.ts";
+import { noGradient, notDifferentiable, type GradientRule, type OpDefinition } from "./definition.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function passing(type: string, gradient: GradientRule): OpDefinition {
   return {
     type,
@@ -25,12 +28,63 @@ export const PreventGradient: OpDefinition = passing("PreventGradient", (op) => 
   );
 });
 
+/** Any number of values, each passed on. */
+export const IdentityN: OpDefinition = {
+  type: "IdentityN",
+  outputs: (node) => Array.from({ length: node.inputCount }, (_, i) => node.inputDtype(i).base),
+  shape: (node) => Array.from({ length: node.inputCount }, (_, i) => node.inputShape(i)),
+  plan: { kind: "view", of: "each" },
+  gradient: (_op, dy) => dy.map((gradient) => gradient ?? null),
+};
+
+/** A reference passed on. */
+export const RefIdentity: OpDefinition = {
+  ...passing("RefIdentity", (_op, [dy]) => [dy]),
+  outputs: (node) => [node.inputDtype(0).ref],
+};
+export const Snapshot: OpDefinition = passing("Snapshot", (_op, [dy]) => [dy]);
+/** A promise that the value never changes, which nothing here depends on. */
+export const GuaranteeConst: OpDefinition = passing(
+  "GuaranteeConst",
+  noGradient("TensorFlow has none either, as what is constant is not trained"),
+);
+/** Where TensorFlow 1 prints its further inputs to the log. Nothing is printed here. */
+export const Print: OpDefinition = passing("Print", (op, [dy]) => op.inputs.map((_, i) => (i === 0 ? dy : null)));
+
+/** The input, of which attribute `shape` says what is known of its shape. */
+export const EnsureShape: OpDefinition = {
+  ...passing("EnsureShape", (_op, [dy]) => [dy]),
+  shape(node) {
+    const [given, expected] = [node.inputShape(0), node.op.shape("shape")];
+    const fits = (size: number | null, i: number): boolean =>
+      size === null || expected![i] === null || size === expected![i];
+    if (given && expected && !(given.length === expected.length && given.every(fits))) {
+      throw new InvalidArgumentError(
+        `Shape of the tensor ${formatShape(given)} is not compatible with expected shape ${formatShape(expected)}`,
+      );
+    }
+    return [mergeShapes(given, expected)];
+  },
+};
+
 export const NoOp: OpDefinition = {
   type: "NoOp",
   outputs: () => [],
   shape: () => [],
   plan: { kind: "none" },
   gradient: notDifferentiable("it computes nothing"),
+};
+
+/** NoOp's relative, which also ran where its inputs did not. */
+export const ControlTrigger: OpDefinition = { ...NoOp, type: "ControlTrigger" };
+
+/** What TensorFlow prints to the log, and the text that it prints. Nothing is printed here, and no text is made. */
+export const PrintV2: OpDefinition = { ...NoOp, type: "PrintV2" };
+export const StringFormat: OpDefinition = {
+  ...NoOp,
+  type: "StringFormat",
+  outputs: () => [string],
+  shape: () => [[]],
 };
 
 /** The value of `input` under a name of its own. Made inside `controlDependencies`, it is what carries them. */

@@ -36,6 +36,7 @@ function operands(node: Pick<NodeView, "op" | "inputShape">, attrs: TransposeAtt
   ];
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function multiplication(
   type: string,
   attrs: TransposeAttrs,
@@ -154,12 +155,9 @@ export const BatchMatMul: OpDefinition = multiplication(
     ),
 );
 
-export const BatchMatMulV2: OpDefinition = multiplication(
-  "BatchMatMulV2",
-  adjoint,
-  atLeastMatrices,
-  broadcastShapes,
-  (op, [dy]) => {
+/* @__NO_SIDE_EFFECTS__ */
+function broadcastingProduct(type: string): OpDefinition {
+  return multiplication(type, adjoint, atLeastMatrices, broadcastShapes, (op, [dy]) => {
     const [x, y] = op.inputs;
     const [dx, dY] = productGradients(op, dy, adjoint, (a, b, transposeA, transposeB) =>
       matMulOp(BatchMatMulV2, adjoint, a, b, transposeA, transposeB, "MatMul"),
@@ -167,8 +165,12 @@ export const BatchMatMulV2: OpDefinition = multiplication(
     const [batchX, batchY] = [x, y].map(({ shape }) => shape?.slice(0, -2) ?? null);
     if (isFullyDefined(batchX) && isFullyDefined(batchY) && sameShape(batchX, batchY)) return [dx, dY];
     return [unbroadcast(dx, x), unbroadcast(dY, y)];
-  },
-);
+  });
+}
+
+export const BatchMatMulV2: OpDefinition = broadcastingProduct("BatchMatMulV2");
+/** The form whose result may have another type; here it is the operands'. */
+export const BatchMatMulV3: OpDefinition = broadcastingProduct("BatchMatMulV3");
 
 /** Sums a gradient over the dimensions of the batch along which its operand was repeated. */
 function unbroadcast(gradient: Tensor, operand: Tensor): Tensor {

@@ -4,7 +4,7 @@ import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { mergeShapes, sizeOf, type Shape } from "../graph/shape.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 
-interface Application {
+export interface Application {
   /** The variable and its slots: the first inputs, all updated. */
   readonly variables: number;
   /** The gradient; the inputs between and behind are scalars. */
@@ -14,7 +14,19 @@ interface Application {
   emit(k: KernelContext, n: number): void;
 }
 
-function applying(type: string, application: Application, resource = false): OpDefinition {
+/** An operation over references, and its form over resources. */
+export interface ApplyDefinition extends OpDefinition {
+  readonly resource: OpDefinition;
+}
+
+/** Apply<kind> over references and ResourceApply<kind>. */
+/* @__NO_SIDE_EFFECTS__ */
+export function applyPair(kind: string, application: Application): ApplyDefinition {
+  return { ...applying(`Apply${kind}`, application), resource: applying(`ResourceApply${kind}`, application, true) };
+}
+
+/* @__NO_SIDE_EFFECTS__ */
+export function applying(type: string, application: Application, resource = false): OpDefinition {
   const { variables, gradient, inputs } = application;
   const isScalar = (i: number): boolean => i >= variables && i !== gradient;
   return {
@@ -124,32 +136,24 @@ const adam: Application = {
   },
 };
 
-function inputsOf(k: KernelContext, count: number): ReturnType<KernelContext["input"]>[] {
+export function inputsOf(k: KernelContext, count: number): ReturnType<KernelContext["input"]>[] {
   return Array.from({ length: count }, (_, i) => k.input(i));
 }
 
-export const ApplyGradientDescent: OpDefinition = applying("ApplyGradientDescent", gradientDescent);
-export const ApplyMomentum: OpDefinition = applying("ApplyMomentum", momentum);
-export const ApplyAdagrad: OpDefinition = applying("ApplyAdagrad", adagrad);
-export const ApplyAdagradV2: OpDefinition = applying("ApplyAdagradV2", adagradV2);
-export const ApplyAdadelta: OpDefinition = applying("ApplyAdadelta", adadelta);
-export const ApplyRMSProp: OpDefinition = applying("ApplyRMSProp", rmsProp);
-export const ApplyCenteredRMSProp: OpDefinition = applying("ApplyCenteredRMSProp", centeredRmsProp);
-export const ApplyAdam: OpDefinition = applying("ApplyAdam", adam);
+export const ApplyGradientDescent: ApplyDefinition = applyPair("GradientDescent", gradientDescent);
+export const ApplyMomentum: ApplyDefinition = applyPair("Momentum", momentum);
+export const ApplyAdagrad: ApplyDefinition = applyPair("Adagrad", adagrad);
+export const ApplyAdagradV2: ApplyDefinition = applyPair("AdagradV2", adagradV2);
+export const ApplyAdadelta: ApplyDefinition = applyPair("Adadelta", adadelta);
+export const ApplyRMSProp: ApplyDefinition = applyPair("RMSProp", rmsProp);
+export const ApplyCenteredRMSProp: ApplyDefinition = applyPair("CenteredRMSProp", centeredRmsProp);
+export const ApplyAdam: ApplyDefinition = applyPair("Adam", adam);
 
-export const ResourceApplyGradientDescent: OpDefinition = applying(
-  "ResourceApplyGradientDescent",
-  gradientDescent,
-  true,
-);
-export const ResourceApplyMomentum: OpDefinition = applying("ResourceApplyMomentum", momentum, true);
-export const ResourceApplyAdagrad: OpDefinition = applying("ResourceApplyAdagrad", adagrad, true);
-export const ResourceApplyAdagradV2: OpDefinition = applying("ResourceApplyAdagradV2", adagradV2, true);
-export const ResourceApplyAdadelta: OpDefinition = applying("ResourceApplyAdadelta", adadelta, true);
-export const ResourceApplyRMSProp: OpDefinition = applying("ResourceApplyRMSProp", rmsProp, true);
-export const ResourceApplyCenteredRMSProp: OpDefinition = applying(
-  "ResourceApplyCenteredRMSProp",
-  centeredRmsProp,
-  true,
-);
-export const ResourceApplyAdam: OpDefinition = applying("ResourceApplyAdam", adam, true);
+export const ResourceApplyGradientDescent: OpDefinition = ApplyGradientDescent.resource;
+export const ResourceApplyMomentum: OpDefinition = ApplyMomentum.resource;
+export const ResourceApplyAdagrad: OpDefinition = ApplyAdagrad.resource;
+export const ResourceApplyAdagradV2: OpDefinition = ApplyAdagradV2.resource;
+export const ResourceApplyAdadelta: OpDefinition = ApplyAdadelta.resource;
+export const ResourceApplyRMSProp: OpDefinition = ApplyRMSProp.resource;
+export const ResourceApplyCenteredRMSProp: OpDefinition = ApplyCenteredRMSProp.resource;
+export const ResourceApplyAdam: OpDefinition = ApplyAdam.resource;

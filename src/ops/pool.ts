@@ -81,6 +81,7 @@ function poolBlock(k: KernelContext, shape: readonly number[]): number {
   return k.attributes([n, h, w, c, rows.out, columns.out, ...size, ...strides, rows.before, columns.before]);
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function pooling(type: string, kernel: "maxPool" | "averagePool", gradient: GradientRule): OpDefinition {
   return {
     type,
@@ -118,12 +119,16 @@ export const MaxPoolGrad: OpDefinition = {
   },
   plan: {
     kind: "kernel",
+    // A gradient reaches an element of x only where it is the maximum: what a Relu that gave x lets pass is known from that.
+    absorbs: (op, consumer, index) =>
+      op.type === "MaxPoolGrad" && consumer.type === "ReluGrad" && index === 0 && consumer.inputs[1] === op.inputs[0],
     emit(k) {
       requireFloat(k, 0);
       const block = poolBlock(k, k.inputShape(0));
       requirePooled(k, 1, k.inputShape(0));
       requirePooled(k, 2, k.inputShape(0));
-      k.call("maxPoolGrad", k.output(0), k.input(0), k.input(1), k.input(2), block);
+      const positiveOnly = k.absorbed.length;
+      k.call("maxPoolGrad", k.output(0), k.input(0), k.input(1), k.input(2), block, positiveOnly);
     },
   },
   gradient: noGradient("its second derivative (MaxPoolGradGrad) is not supported"),

@@ -7,7 +7,7 @@ import { Tensor } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import { notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
+import { noGradient, notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
 import { add, multiply, subtract } from "./elementwise.ts";
 
 function shapeFromInput(node: NodeView): (readonly (number | null)[] | null)[] {
@@ -17,6 +17,7 @@ function shapeFromInput(node: NodeView): (readonly (number | null)[] | null)[] {
 
 const gradient = notDifferentiable("random numbers do not depend on their inputs");
 
+/* @__NO_SIDE_EFFECTS__ */
 function randomFloats(
   type: string,
   kernel: "randomUniform" | "randomStandardNormal" | "truncatedNormal",
@@ -69,6 +70,27 @@ export const RandomUniformInt: OpDefinition = {
         const [minLow, minHigh, maxLow, maxHigh] = [minval, maxval].flatMap((value) => words(BigInt(value)));
         k.call("randomUniformInt64", k.output(0), k.generator(), n, minLow, minHigh, maxLow, maxHigh);
       } else k.call("randomUniformInt32", k.output(0), k.generator(), n, Number(minval), Number(maxval));
+    },
+  },
+};
+
+/** The rows of input 0 in a random order. */
+export const RandomShuffle: OpDefinition = {
+  type: "RandomShuffle",
+  outputs: (node) => [node.inputDtype(0).base],
+  shape: (node) => [node.inputShape(0)],
+  stateful: true,
+  gradient: noGradient("TensorFlow has none either"),
+  plan: {
+    kind: "kernel",
+    emit(k) {
+      const [rows = 1, ...inner] = k.inputShape(0);
+      const bytes = sizeOf(inner) * k.inputDtype(0).size;
+      const shuffled = rows > 1 && bytes > 0;
+      if (!shuffled) return k.call("copyBytes", k.output(0), k.input(0), rows * bytes);
+      const [order, words] = [k.scratch(rows * 4), k.scratch(rows * 4)];
+      k.call("randomPermutation", order, words, k.generator(), rows);
+      k.call("gather", k.output(0), k.input(0), order, 1, rows, rows, bytes, 4);
     },
   },
 };

@@ -6,7 +6,7 @@ import { Tensor } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
 import { elementAt, toNumbers } from "../graph/tensorValue.ts";
 import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import { notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
+import { noGradient, notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
 import { folded, foldInputs } from "./folding.ts";
 
 function rangeSize(node: NodeView): number | null {
@@ -33,13 +33,35 @@ export const Range: OpDefinition = {
     const dtype = node.inputDtype(0).base;
     if (size === null || !(dtype.isInteger || dtype === float32)) return undefined;
     const [start, delta] = [toNumbers(node.constant(0)!)[0], toNumbers(node.constant(2)!)[0]];
-    return [
-      folded(
-        dtype,
-        [size],
-        Array.from({ length: size }, (_, i) => start + i * delta),
-      ),
-    ];
+    // TensorFlow adds up in the type of the range.
+    const round = dtype === float32 ? Math.fround : (value: number): number => value;
+    const values = new Array<number>(size);
+    for (let i = 0, value = start; i < size; i++, value = round(value + delta)) values[i] = value;
+    return [folded(dtype, [size], values)];
+  },
+};
+
+/** Inputs: start, stop, how many. float32. */
+export const LinSpace: OpDefinition = {
+  type: "LinSpace",
+  outputs: (node) => [node.inputDtype(0).base],
+  shape(node) {
+    const count = node.constant(2);
+    if (!count) return [[null]];
+    const [size] = toNumbers(count);
+    if (size <= 0) throw new InvalidArgumentError(`Requires num > 0: ${size}`);
+    return [[size]];
+  },
+  plan: { kind: "fold" },
+  gradient: noGradient("TensorFlow has none either"),
+  fold(node) {
+    const bounds = [0, 1, 2].map((i) => node.constant(i));
+    if (!bounds.every((value) => value !== undefined) || node.inputDtype(0).base !== float32) return undefined;
+    const [start, stop, size] = bounds.map((value) => toNumbers(value)[0]);
+    const step = Math.fround(Math.fround(stop - start) / (size - 1));
+    const values = Array.from({ length: size }, (_, i) => Math.fround(start + Math.fround(step * i)));
+    values[size - 1] = size > 1 ? stop : start;
+    return [folded(float32, [size], values)];
   },
 };
 

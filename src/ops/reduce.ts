@@ -11,8 +11,11 @@ import type { GradientRule, NodeView, OpDefinition } from "./definition.ts";
 import { squaredDifference } from "./elementwise.ts";
 import { emitReduction, foldReduction } from "./reduction.ts";
 import { stopGradient } from "./identity.ts";
+import { range } from "./range.ts";
 import { meanGradient, sumGradient } from "./reduceGradient.ts";
+import { rank } from "./shape.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function reducing(
   type: string,
   kernel: "sum" | "mean",
@@ -27,18 +30,26 @@ function reducing(
     ...(integers ? { fold: integers } : {}),
     plan: {
       kind: "kernel",
+      // Where nothing is added up, as in the gradients of additions that turn out not to broadcast: see `emit`.
+      inPlace: [0],
       emit(k) {
-        const { name } = k.inputDtype(0);
-        if (integers && ["int32", "int64", "uint8"].includes(name)) {
-          emitReduction(k, "reduceSumInteger");
-          return;
-        }
-        if (name !== "float32") {
+        const { name, size } = k.inputDtype(0);
+        const isInteger = integers && ["int32", "int64", "uint8"].includes(name);
+        if (name !== "float32" && !isInteger) {
           throw new UnimplementedError(
             `'${k.op.name}' (op: '${type}') is not supported for ${name}; supported: float32${integers ? ", int32, int64, uint8" : ""}.`,
           );
         }
         const shape = k.inputShape(0);
+        if (sizeOf(k.outputShape(0)) === sizeOf(shape)) {
+          const [output, input] = [k.output(0), k.input(0)];
+          if (output !== input) k.call("copyBytes", output, input, size * sizeOf(shape));
+          return;
+        }
+        if (isInteger) {
+          emitReduction(k, "reduceSumInteger");
+          return;
+        }
         const groups = alternatingGroups(shape, normalizeAxes(toNumbers(k.constant(1)), shape.length));
         const block = k.attributes([groups.sizes.length, ...groups.sizes, groups.firstIsReduced ? 1 : 0]);
         k.call(kernel, k.output(0), k.input(0), k.scratch(k.query("reduceScratchBytes", block)), block);
@@ -119,18 +130,14 @@ export function reduceOp(
 ): Tensor {
   const name = options.name ?? definition.type;
   const x = convertToTensor(input);
-  if (axis === null && x.shape === null) {
-    throw new InvalidArgumentError(
-      `${definition.type} over all axes needs an input of known rank; name the axes of '${x.name}'.`,
-    );
-  }
   const axesConstant = (constantName: string): Tensor => {
     if (axis instanceof Tensor) return axis;
     const axes = axis === null ? x.shape!.map((_, i) => i) : typeof axis === "number" ? [axis] : [...axis];
     return constant(axes, { dtype: int32, shape: typeof axis === "number" ? [] : [axes.length], name: constantName });
   };
   // As in TensorFlow: the axes of a full reduction are a Const of their own, given ones belong to the operation's scope.
-  const all = axis === null ? x.graph.asDefault(() => axesConstant("Const")) : null;
+  const allAxes = (): Tensor => (x.shape ? axesConstant("Const") : range(0, rank(x)));
+  const all = axis === null ? x.graph.asDefault(allAxes) : null;
   return opScope(name, [x], (scope) => {
     const indices = all ?? axesConstant("reduction_indices");
     const attrs = {

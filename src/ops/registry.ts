@@ -1,6 +1,6 @@
 /** Every operation type trainlet runs: an explicit table, so that a file does not register itself by being imported. */
 import * as activations from "./activations.ts";
-import { AddN, OnesLike, ZerosLike } from "./addN.ts";
+import { AccumulateNV2, AddN, OnesLike, ZerosLike } from "./addN.ts";
 import { Fill, Reshape, Squeeze } from "./array.ts";
 import { Assert } from "./assert.ts";
 import { Cast } from "./cast.ts";
@@ -10,8 +10,13 @@ import { Cumprod, Cumsum } from "./cumulate.ts";
 import { ExpandDims } from "./expandDims.ts";
 import * as extrema from "./extrema.ts";
 import { Gather, GatherV2, OneHot, UnsortedSegmentSum } from "./gather.ts";
+import { GatherNd, ScatterNd } from "./gatherNd.ts";
+import * as inverse from "./inverse.ts";
+import * as noNan from "./noNan.ts";
+import * as proximal from "./proximal.ts";
+import { DenseToDenseSetOperation, Where } from "./sets.ts";
 import { MirrorPad, MirrorPadGrad, Pad, PadV2 } from "./pad.ts";
-import { DynamicStitch, Range } from "./range.ts";
+import { DynamicStitch, LinSpace, Range } from "./range.ts";
 import { LRN, LRNGrad } from "./lrn.ts";
 import * as resize from "./resize.ts";
 import { InTopK, InTopKV2, TopKV2 } from "./topK.ts";
@@ -25,7 +30,7 @@ import { FusedBatchNorm, FusedBatchNormV2, FusedBatchNormV3 } from "./batchNorm.
 import { FusedBatchNormGrad, FusedBatchNormGradV2, FusedBatchNormGradV3 } from "./batchNormGradient.ts";
 import { Const } from "./constant.ts";
 import { Merge, RefMerge, RefSwitch, Switch } from "./controlFlow.ts";
-import { BiasAdd, Conv2D } from "./conv2d.ts";
+import { BiasAdd, BiasAddV1, Conv2D } from "./conv2d.ts";
 import { BiasAddGrad, Conv2DBackpropFilter, Conv2DBackpropInput } from "./conv2dGradient.ts";
 import { SoftmaxCrossEntropyWithLogits, SparseSoftmaxCrossEntropyWithLogits } from "./crossEntropy.ts";
 import type { OpDefinition } from "./definition.ts";
@@ -36,12 +41,26 @@ import {
 } from "./depthwiseConv2d.ts";
 import * as elementwise from "./elementwise.ts";
 import { CheckNumerics, IsFinite, IsInf, IsNan } from "./finite.ts";
-import { Identity, NoOp, PreventGradient, StopGradient } from "./identity.ts";
-import { BatchMatMul, BatchMatMulV2, MatMul } from "./matMul.ts";
+import {
+  ControlTrigger,
+  EnsureShape,
+  GuaranteeConst,
+  Identity,
+  IdentityN,
+  NoOp,
+  PreventGradient,
+  Print,
+  PrintV2,
+  RefIdentity,
+  Snapshot,
+  StopGradient,
+  StringFormat,
+} from "./identity.ts";
+import { BatchMatMul, BatchMatMulV2, BatchMatMulV3, MatMul } from "./matMul.ts";
 import * as optimizer from "./optimizer.ts";
 import { Placeholder, PlaceholderWithDefault } from "./placeholder.ts";
 import { AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad } from "./pool.ts";
-import { RandomStandardNormal, RandomUniform, RandomUniformInt, TruncatedNormal } from "./random.ts";
+import { RandomShuffle, RandomStandardNormal, RandomUniform, RandomUniformInt, TruncatedNormal } from "./random.ts";
 import { Mean, Sum } from "./reduce.ts";
 import { refusedOps } from "./refused.ts";
 import { BroadcastGradientArgs, Rank, Shape, ShapeN, Size } from "./shape.ts";
@@ -49,6 +68,7 @@ import {
   AssignAddVariableOp,
   AssignSubVariableOp,
   AssignVariableOp,
+  IsVariableInitialized,
   ReadVariableOp,
   VarHandleOp,
   VariableShape,
@@ -65,6 +85,12 @@ const definitions = (): readonly OpDefinition[] => [
   Placeholder,
   PlaceholderWithDefault,
   Identity,
+  IdentityN,
+  RefIdentity,
+  Snapshot,
+  GuaranteeConst,
+  Print,
+  EnsureShape,
   StopGradient,
   PreventGradient,
   CheckNumerics,
@@ -72,6 +98,9 @@ const definitions = (): readonly OpDefinition[] => [
   IsInf,
   IsNan,
   NoOp,
+  ControlTrigger,
+  PrintV2,
+  StringFormat,
   Switch,
   RefSwitch,
   Merge,
@@ -82,6 +111,7 @@ const definitions = (): readonly OpDefinition[] => [
   ReadVariableOp,
   VariableShape,
   VarIsInitializedOp,
+  IsVariableInitialized,
   AssignVariableOp,
   AssignAddVariableOp,
   AssignSubVariableOp,
@@ -97,6 +127,7 @@ const definitions = (): readonly OpDefinition[] => [
   Rank,
   BroadcastGradientArgs,
   AddN,
+  AccumulateNV2,
   ZerosLike,
   OnesLike,
   elementwise.Add,
@@ -115,6 +146,19 @@ const definitions = (): readonly OpDefinition[] => [
   elementwise.Minimum,
   elementwise.SquaredDifference,
   elementwise.Pow,
+  inverse.Asin,
+  inverse.Acos,
+  inverse.Atan,
+  inverse.Sinh,
+  inverse.Cosh,
+  inverse.Asinh,
+  inverse.Acosh,
+  inverse.Atanh,
+  inverse.Atan2,
+  noNan.MulNoNan,
+  noNan.Xdivy,
+  noNan.Xlogy,
+  noNan.Xlog1py,
   unary.Neg,
   unary.Abs,
   unary.Square,
@@ -156,6 +200,7 @@ const definitions = (): readonly OpDefinition[] => [
   Mean,
   Conv2D,
   BiasAdd,
+  BiasAddV1,
   Conv2DBackpropInput,
   Conv2DBackpropFilter,
   BiasAddGrad,
@@ -177,10 +222,12 @@ const definitions = (): readonly OpDefinition[] => [
   MatMul,
   BatchMatMul,
   BatchMatMulV2,
+  BatchMatMulV3,
   SpaceToBatchND,
   BatchToSpaceND,
   SoftmaxCrossEntropyWithLogits,
   SparseSoftmaxCrossEntropyWithLogits,
+  RandomShuffle,
   RandomUniform,
   RandomUniformInt,
   RandomStandardNormal,
@@ -201,6 +248,20 @@ const definitions = (): readonly OpDefinition[] => [
   optimizer.ResourceApplyRMSProp,
   optimizer.ResourceApplyCenteredRMSProp,
   optimizer.ResourceApplyAdam,
+  proximal.ApplyFtrl,
+  proximal.ApplyFtrlV2,
+  proximal.ApplyProximalGradientDescent,
+  proximal.ApplyProximalAdagrad,
+  proximal.ApplyAdagradDA,
+  proximal.ApplyAdaMax,
+  proximal.ResourceApplyFtrl,
+  proximal.ResourceApplyFtrlV2,
+  proximal.ResourceApplyProximalGradientDescent,
+  proximal.ResourceApplyProximalAdagrad,
+  proximal.ResourceApplyAdagradDA,
+  proximal.ResourceApplyAdaMax,
+  proximal.ResourceApplyAdamWithAmsgrad,
+  proximal.ResourceApplyKerasMomentum,
   Assert,
   Cast,
   comparison.Less,
@@ -212,6 +273,7 @@ const definitions = (): readonly OpDefinition[] => [
   comparison.LogicalAnd,
   comparison.LogicalOr,
   comparison.LogicalNot,
+  concat.Concat,
   concat.ConcatV2,
   concat.ConcatOffset,
   concat.Pack,
@@ -231,6 +293,10 @@ const definitions = (): readonly OpDefinition[] => [
   extrema.L2Loss,
   Gather,
   GatherV2,
+  GatherNd,
+  ScatterNd,
+  Where,
+  DenseToDenseSetOperation,
   OneHot,
   UnsortedSegmentSum,
   Pad,
@@ -238,6 +304,7 @@ const definitions = (): readonly OpDefinition[] => [
   MirrorPad,
   MirrorPadGrad,
   DynamicStitch,
+  LinSpace,
   Range,
   LRN,
   LRNGrad,

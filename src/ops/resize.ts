@@ -3,10 +3,10 @@ import { attr } from "../graph/attr.ts";
 import { float32, int32 } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
-import type { Shape } from "../graph/shape.ts";
+import { sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
-import { noGradient, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
+import { noGradient, type BufferRef, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
 import { slice } from "./slice.ts";
 import { shape as shapeOf } from "./shape.ts";
 import { vector } from "./broadcastTo.ts";
@@ -55,6 +55,7 @@ function requireFloat(k: KernelContext, input: number): void {
   );
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function resizing(type: string, kernel: ResizeKernel, gradient: OpDefinition["gradient"]): OpDefinition {
   return {
     type,
@@ -73,12 +74,23 @@ function resizing(type: string, kernel: ResizeKernel, gradient: OpDefinition["gr
     plan: {
       kind: "kernel",
       emit(k) {
-        requireFloat(k, 0);
         const [, height, width] = k.outputShape(0);
-        k.call(kernel, k.output(0), k.input(0), resizeBlock(k, k.inputShape(0), height, width));
+        const images = kernel === "resizeBilinear" ? asFloat(k) : k.input(0);
+        if (images === k.input(0)) requireFloat(k, 0);
+        k.call(kernel, k.output(0), images, resizeBlock(k, k.inputShape(0), height, width));
       },
     },
   };
+}
+
+/** Pixels as float32, which bilinear resizing gives whatever it takes. */
+function asFloat(k: KernelContext): BufferRef {
+  const dtype = k.inputDtype(0);
+  if (!["uint8", "int32"].includes(dtype.name)) return k.input(0);
+  const n = sizeOf(k.inputShape(0));
+  const pixels = k.scratch(n * 4);
+  k.call("cast", pixels, k.input(0), float32.enumValue, dtype.enumValue, n);
+  return pixels;
 }
 
 const second = noGradient("second derivatives of resizing are not here");
@@ -170,7 +182,7 @@ function resized(
   });
 }
 
-/** Images [N,H,W,C] resized to `size` [height, width], each pixel between its four neighbours. float32. */
+/** Images [N,H,W,C] resized to `size` [height, width], each pixel between its four neighbours. float32, uint8 or int32 to float32. */
 export const resizeBilinear = (
   images: TensorLike,
   size: readonly number[] | Tensor,

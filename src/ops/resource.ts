@@ -1,9 +1,13 @@
 /** Resource variables: VarHandleOp and what reads and writes through it (tensorflow/core/ops/resource_variable_ops.cc).
  * A resource tensor is given the shape of the value it holds, not TensorFlow's scalar, so that it passes through Switch. */
-import { int32, resource } from "../graph/dtype.ts";
+import { attr } from "../graph/attr.ts";
+import { bool, int32, resource, type DType } from "../graph/dtype.ts";
 import { UnimplementedError } from "../graph/errors.ts";
-import { isFullyDefined, mergeShapes, sizeOf } from "../graph/shape.ts";
-import { noGradient, notDifferentiable, type OpDefinition } from "./definition.ts";
+import type { Tensor } from "../graph/operation.ts";
+import { isFullyDefined, mergeShapes, sizeOf, type Shape } from "../graph/shape.ts";
+import { variableType } from "../graph/variableOps.ts";
+import { createOp } from "./build.ts";
+import { notDifferentiable, type OpDefinition } from "./definition.ts";
 import { integers } from "./shape.ts";
 
 export const VarHandleOp: OpDefinition = {
@@ -36,16 +40,41 @@ export const VariableShape: OpDefinition = {
   },
 };
 
+/** Whether the variable has a value when the run begins. */
 export const VarIsInitializedOp: OpDefinition = {
   type: "VarIsInitializedOp",
-  outputs: () => [],
-  shape: () => [],
-  plan: { kind: "refused", why: "a session tells which variables have a value; use session.variables()" },
-  gradient: noGradient("it gives a boolean"),
+  outputs: () => [bool],
+  shape: () => [[]],
+  plan: { kind: "initialized" },
+  gradient: notDifferentiable("truth values have no gradient"),
 };
+/** The same for references. */
+export const IsVariableInitialized: OpDefinition = { ...VarIsInitializedOp, type: "IsVariableInitialized" };
+
+/** The VarHandleOp operation alone; `getVariable` makes whole variables. `name` may end in "/". */
+export function resourceOp(shape: Shape, dtype: DType, name: string): Tensor {
+  const attrs = {
+    dtype: attr.type(dtype),
+    shape: attr.shape(shape),
+    container: attr.string(""),
+    shared_name: attr.string(name.replace(/\/$/, "")),
+  };
+  return createOp(VarHandleOp, [], attrs, name).outputs[0];
+}
+
+/** The value of the variable behind a resource. */
+export function readResource(handle: Tensor, name = "ReadVariableOp"): Tensor {
+  return createOp(ReadVariableOp, [handle], { dtype: attr.type(variableType(handle.op).dtype) }, name).outputs[0];
+}
+
+/** Whether the variable behind a resource has a value when the run begins. */
+export function hasValue(handle: Tensor, name = "VarIsInitializedOp"): Tensor {
+  return createOp(VarIsInitializedOp, [handle], {}, name).outputs[0];
+}
 
 type UpdateKernel = "assignAdd" | "assignAddInt32" | "assignAddInt64" | "assignSub" | "assignSubInt32";
 
+/* @__NO_SIDE_EFFECTS__ */
 function updating(type: string, kernels: Readonly<Record<string, UpdateKernel>> | null): OpDefinition {
   return {
     type,

@@ -10,6 +10,7 @@ import { foldUnary } from "./folding.ts";
 
 type RoundingKernel = "sign" | "round" | "floor" | "ceil";
 
+/* @__NO_SIDE_EFFECTS__ */
 function rounding(
   type: string,
   kernel: RoundingKernel,

@@ -21,6 +21,7 @@ import { folded, foldInputs, indices, maxFolded } from "./folding.ts";
 import { reduceSum } from "./reduce.ts";
 import { broadcastGradientArgs, shape as shapeOf } from "./shape.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function selecting(
   type: string,
   shape: (node: NodeView) => readonly Shape[],

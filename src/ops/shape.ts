@@ -24,6 +24,7 @@ function outType(node: NodeView): DType {
   return node.op.hasAttr("out_type") ? node.op.dtype("out_type") : int32;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function describing(
   type: string,
   describe: (shape: readonly number[]) => TensorValueParts,

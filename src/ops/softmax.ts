@@ -10,6 +10,7 @@ import { reduceSum } from "./reduce.ts";
 import { transpose } from "./transpose.ts";
 import { exp } from "./unary.ts";
 
+/* @__NO_SIDE_EFFECTS__ */
 function overRows(
   type: string,
   kernel: "softmax" | "logSoftmax",

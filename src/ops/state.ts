@@ -1,12 +1,14 @@
 /** Reference variables and their updates: VariableV2, Assign, AssignAdd, AssignSub (tensorflow/core/ops/state_ops.cc). */
-import { attr } from "../graph/attr.ts";
+import { attr, type Attrs } from "../graph/attr.ts";
 import type { DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import type { Tensor } from "../graph/operation.ts";
+import type { Operation, Tensor } from "../graph/operation.ts";
 import { formatShape, mergeShapes, sameShape, sizeOf, type Shape } from "../graph/shape.ts";
 import { Variable as VariableObject } from "../graph/variable.ts";
+import { isResource, variableType } from "../graph/variableOps.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
+import { AssignAddVariableOp, AssignSubVariableOp, AssignVariableOp, readResource } from "./resource.ts";
 
 export const VariableV2: OpDefinition = {
   type: "VariableV2",
@@ -43,6 +45,7 @@ export const Assign: OpDefinition = {
 
 type UpdateKernel = "assignAdd" | "assignSub" | "assignAddInt32" | "assignSubInt32" | "assignAddInt64";
 
+/* @__NO_SIDE_EFFECTS__ */
 function accumulating(type: string, kernels: Readonly<Record<string, UpdateKernel>>): OpDefinition {
   return {
     type,
@@ -82,42 +85,85 @@ export function variableOp(shape: Shape, dtype: DType, name: string): Tensor {
   return createOp(VariableV2, [], attrs, name).outputs[0];
 }
 
-function reference(ref: Tensor | VariableObject, what: string): Tensor {
-  const tensor = ref instanceof VariableObject ? ref.ref : ref;
-  if (!tensor.dtype.isRef)
-    throw new InvalidArgumentError(`${what} needs a variable, '${tensor.name}' is a plain tensor.`);
-  return tensor;
+type Target = Tensor | VariableObject;
+
+function reference(ref: Target, what: string): { target: Tensor; dtype: DType } {
+  const target = ref instanceof VariableObject ? ref.ref : ref;
+  if (isResource(target)) return { target, dtype: variableType(target.op).dtype };
+  if (target.dtype.isRef) return { target, dtype: target.dtype.base };
+  throw new InvalidArgumentError(`${what} needs a variable, '${target.name}' is a plain tensor.`);
 }
 
-/** Sets the variable; gives its reference, which has the new value. */
+/** Adds the operation that writes `value`; over a resource the form of that, whose name does not depend on `name` unless it is
+ * to be taken as it is. */
+function writeOp(
+  forms: { readonly reference: OpDefinition; readonly resource: OpDefinition },
+  ref: Target,
+  value: TensorLike,
+  name: string,
+  attrs: Attrs,
+): Operation {
+  const { target, dtype } = reference(ref, forms.reference.type);
+  const given = convertToTensor(value, { dtype });
+  if (!isResource(target)) return createOp(forms.reference, [target, given], { T: attr.type(dtype), ...attrs }, name);
+  return createOp(forms.resource, [target, given], { dtype: attr.type(dtype) }, name);
+}
+
+const setting = { reference: Assign, resource: AssignVariableOp };
+const adding = { reference: AssignAdd, resource: AssignAddVariableOp };
+const subtracting = { reference: AssignSub, resource: AssignSubVariableOp };
+
+/** The operation that sets a variable. */
+export function assignOp(
+  ref: Target,
+  value: TensorLike,
+  options: { name?: string; validateShape?: boolean; useLocking?: boolean } = {},
+): Operation {
+  const attrs = {
+    validate_shape: attr.bool(options.validateShape ?? true),
+    use_locking: attr.bool(options.useLocking ?? true),
+  };
+  return writeOp(setting, ref, value, options.name ?? "Assign", attrs);
+}
+
+/** The operation that adds to a variable. */
+export function assignAddOp(ref: Target, value: TensorLike, name = "AssignAdd"): Operation {
+  return writeOp(adding, ref, value, name, { use_locking: attr.bool(false) });
+}
+
+/** What an assignment gives: the reference, or a read of the resource behind the assignment. */
+function written(op: Operation, ref: Target): Tensor {
+  if (op.outputs.length > 0) return op.outputs[0];
+  return op.graph.controlDependencies([op], () => readResource(ref instanceof VariableObject ? ref.ref : ref));
+}
+
+/** The operation that wrote what an assignment gave. */
+export function assignmentOf({ op }: Tensor): Operation {
+  return op.type === "ReadVariableOp" ? op.controlInputs[op.controlInputs.length - 1] : op;
+}
+
+/** The name of the operation over a resource is that of its type, in the scope. */
+function nameOver(ref: Target, definition: OpDefinition, name: string): string {
+  return isResource(ref) ? definition.type : name;
+}
+
+/** Sets the variable; gives its reference, or a read of the resource, which has the new value. */
 export function assign(
-  ref: Tensor | VariableObject,
+  ref: Target,
   value: TensorLike,
   options: { name?: string; validateShape?: boolean } = {},
 ): Tensor {
-  const target = reference(ref, "assign");
-  const given = convertToTensor(value, { dtype: target.dtype.base });
-  const attrs = {
-    T: attr.type(target.dtype),
-    validate_shape: attr.bool(options.validateShape ?? true),
-    use_locking: attr.bool(true),
-  };
-  return createOp(Assign, [target, given], attrs, options.name ?? "Assign").outputs[0];
+  const name = nameOver(ref, AssignVariableOp, options.name ?? "Assign");
+  return written(assignOp(ref, value, { ...options, name }), ref);
 }
 
-function accumulate(definition: OpDefinition, ref: Tensor | VariableObject, value: TensorLike, name: string): Tensor {
-  const target = reference(ref, definition.type);
-  const given = convertToTensor(value, { dtype: target.dtype.base });
-  return createOp(definition, [target, given], { T: attr.type(target.dtype), use_locking: attr.bool(false) }, name)
-    .outputs[0];
+/** Adds to the variable; gives what `assign` gives. float32, int32, int64. */
+export function assignAdd(ref: Target, value: TensorLike, name = "AssignAdd"): Tensor {
+  return written(assignAddOp(ref, value, nameOver(ref, AssignAddVariableOp, name)), ref);
 }
 
-/** Adds to the variable; gives its reference. float32, int32, int64. */
-export function assignAdd(ref: Tensor | VariableObject, value: TensorLike, name = "AssignAdd"): Tensor {
-  return accumulate(AssignAdd, ref, value, name);
-}
-
-/** Subtracts from the variable; gives its reference. float32, int32. */
-export function assignSub(ref: Tensor | VariableObject, value: TensorLike, name = "AssignSub"): Tensor {
-  return accumulate(AssignSub, ref, value, name);
+/** Subtracts from the variable; gives what `assign` gives. float32, int32. */
+export function assignSub(ref: Target, value: TensorLike, name = "AssignSub"): Tensor {
+  const attrs = { use_locking: attr.bool(false) };
+  return written(writeOp(subtracting, ref, value, nameOver(ref, AssignSubVariableOp, name), attrs), ref);
 }

@@ -55,6 +55,7 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 export function moving(spec: Moving): OpDefinition {
   const { type, outputs, shape, gradient } = spec;
   return {

@@ -8,11 +8,13 @@ import { toNumbers } from "../graph/tensorValue.ts";
 import { reshape } from "./array.ts";
 import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
-import { add, multiply } from "./elementwise.ts";
+import { concat } from "./concat.ts";
+import { add } from "./elementwise.ts";
 import { expandDims } from "./expandDims.ts";
 import { unsortedSegmentSum } from "./gather.ts";
 import { range } from "./range.ts";
-import { shape as shapeOf } from "./shape.ts";
+import { shape as shapeOf, size as sizeOfTensor } from "./shape.ts";
+import { stridedSlice } from "./slice.ts";
 
 function requireFloat(k: KernelContext): void {
   if (k.inputDtype(0).name !== "float32") {
@@ -50,19 +52,17 @@ export const TopKV2: OpDefinition = {
   // dy goes to the places that were taken: place i of row r is r · n + i of all.
   gradient(op, [dy]) {
     const [x] = op.inputs;
-    const { shape } = x;
-    const last = shape?.[shape.length - 1];
-    if (!shape || last === null || last === undefined || shape.includes(null))
-      throw new InvalidArgumentError(`The gradient of '${op.name}' (op: 'TopKV2') needs an input of known shape.`);
-    const rows = sizeOf(shape.slice(0, -1) as number[]);
-    const indices = reshape(op.outputs[1], [rows, -1]);
-    const begins = expandDims(multiply(range(rows), last), 1);
-    const flat = reshape(add(indices, begins), [-1]);
-    return [reshape(unsortedSegmentSum(reshape(dy, [-1]), flat, rows * last), shapeOf(x)), null];
+    const [shape, total] = [shapeOf(x), sizeOfTensor(x)];
+    const last = stridedSlice(shape, [-1], [0], [1], { endMask: 1, shrinkAxisMask: 1 });
+    const count = stridedSlice(shapeOf(op.outputs[1]), [-1], [0], [1], { endMask: 1 });
+    const indices = reshape(op.outputs[1], concat([constant([-1], { dtype: int32 }), count], 0));
+    const flat = reshape(add(indices, expandDims(range(0, total, last), 1)), [-1]);
+    return [reshape(unsortedSegmentSum(reshape(dy, [-1]), flat, total), shape), null];
   },
 };
 
 /** Inputs: predictions [rows, classes], targets [rows], and k for InTopKV2. */
+/* @__NO_SIDE_EFFECTS__ */
 function inTop(type: "InTopK" | "InTopKV2"): OpDefinition {
   return {
     type,

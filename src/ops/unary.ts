@@ -4,12 +4,20 @@ import { attr } from "../graph/attr.ts";
 import type { Operation, Tensor } from "../graph/operation.ts";
 import { mergeShapes, sizeOf } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import type { GradientRule, OpDefinition } from "./definition.ts";
-import { add, divide, kernelFor, multiply } from "./elementwise.ts";
+import type { GradientRule, KernelContext, OpDefinition } from "./definition.ts";
+import { add, broadcastBlock, divide, kernelFor, multiply } from "./elementwise.ts";
 import { foldUnary } from "./folding.ts";
 import { sign } from "./rounding.ts";
 
 type UnaryKernel =
+  | "asin"
+  | "acos"
+  | "atan"
+  | "sinh"
+  | "cosh"
+  | "asinh"
+  | "acosh"
+  | "atanh"
   | "negate"
   | "abs"
   | "square"
@@ -46,11 +54,13 @@ type GradientKernel =
   | "softsignGrad";
 
 /** A function of one float32, by a kernel `kernel(y, x, n)`. */
+/* @__NO_SIDE_EFFECTS__ */
 export function unary(
   type: string,
   kernel: UnaryKernel,
   gradient: (dy: Tensor, op: Operation) => Tensor,
   fold?: (x: number) => number,
+  integers?: (k: KernelContext) => boolean,
 ): OpDefinition {
   return {
     type,
@@ -62,6 +72,7 @@ export function unary(
       kind: "kernel",
       inPlace: [0],
       emit(k) {
+        if (integers?.(k)) return;
         const name = kernelFor(k, { float32: kernel });
         const x = k.input(0);
         k.call(name, k.output(0), x, sizeOf(k.outputShape(0)));
@@ -70,8 +81,35 @@ export function unary(
   };
 }
 
+const integerKernels = {
+  int32: { subtract: "subtractInt32", multiply: "multiplyInt32", maximum: "maximumInt32" },
+  int64: { subtract: "subtractInt64", multiply: "multiplyInt64", maximum: "maximumInt64" },
+} as const;
+
+/** −x, |x|, x² of counters, put together from the arithmetic of two operands. False for another type. */
+const ofIntegers =
+  (function_: "negate" | "abs" | "square") =>
+  (k: KernelContext): boolean => {
+    const { name, size } = k.inputDtype(0);
+    if (name !== "int32" && name !== "int64") return false;
+    const { subtract, multiply: times, maximum } = integerKernels[name];
+    const shape = k.outputShape(0);
+    const block = k.attributes(broadcastBlock(shape, shape, shape));
+    const [x, y] = [k.input(0), k.output(0)];
+    if (function_ === "square") k.call(times, y, x, x, block);
+    else {
+      const zero = k.scratch(size);
+      const negated = function_ === "abs" ? k.scratch(sizeOf(shape) * size) : y;
+      k.call("fillBytes", zero, 0, size);
+      k.call(subtract, negated, zero, x, k.attributes(broadcastBlock([], shape, shape)));
+      if (function_ === "abs") k.call(maximum, y, x, negated, block);
+    }
+    return true;
+  };
+
 /** An operation that TensorFlow has for the gradient of another, by a kernel `kernel(dx, dy, value, n)`, float32. `dy` is the
  * operation's input of that index, the other the function's input or output. */
+/* @__NO_SIDE_EFFECTS__ */
 export function gradientOf(type: string, kernel: GradientKernel, dy: 0 | 1, gradient: GradientRule): OpDefinition {
   return {
     type,
@@ -100,13 +138,21 @@ export const Neg: OpDefinition = unary(
   "negate",
   (dy) => negative(dy),
   (x) => -x,
+  ofIntegers("negate"),
 );
-export const Abs: OpDefinition = unary("Abs", "abs", (dy, { inputs: [x] }) => multiply(dy, sign(x)), Math.abs);
+export const Abs: OpDefinition = unary(
+  "Abs",
+  "abs",
+  (dy, { inputs: [x] }) => multiply(dy, sign(x)),
+  Math.abs,
+  ofIntegers("abs"),
+);
 export const Square: OpDefinition = unary(
   "Square",
   "square",
   (dy, { inputs: [x] }) => after(dy, () => multiply(dy, multiply(x, 2))),
   (x) => x * x,
+  ofIntegers("square"),
 );
 
 // d √x = dx / (2 √x)
@@ -189,11 +235,11 @@ export function unaryOp(definition: OpDefinition, x: TensorLike, name: string): 
   return createOp(definition, [value], { T: attr.type(value.dtype) }, name).outputs[0];
 }
 
-/** −x. float32. */
+/** −x. float32, int32, int64. */
 export const negative = (x: TensorLike, name = "Neg"): Tensor => unaryOp(Neg, x, name);
-/** |x|. float32; the gradient at 0 is 0. */
+/** |x|. float32, int32, int64; the gradient at 0 is 0. */
 export const abs = (x: TensorLike, name = "Abs"): Tensor => unaryOp(Abs, x, name);
-/** x². float32. */
+/** x². float32, int32, int64. */
 export const square = (x: TensorLike, name = "Square"): Tensor => unaryOp(Square, x, name);
 /** √x. float32. */
 export const sqrt = (x: TensorLike, name = "Sqrt"): Tensor => unaryOp(Sqrt, x, name);

@@ -7,10 +7,12 @@ import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import type { Operation, Tensor } from "../graph/operation.ts";
 import { formatShape, isCompatible, isFullyDefined, type Shape } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
+import { isResource } from "../graph/variableOps.ts";
 import { convertToTensor, type TensorLike } from "./build.ts";
 import { group, identity } from "./identity.ts";
 import { glorotUniformInitializer } from "./initializers.ts";
-import { assign, variableOp } from "./state.ts";
+import { hasValue, readResource, resourceOp } from "./resource.ts";
+import { assignOp, variableOp } from "./state.ts";
 
 /** Gives a tensor of the shape: the first value of a variable. */
 export type Initializer = (shape: readonly number[], dtype: DType) => Tensor;
@@ -23,6 +25,9 @@ export interface VariableOptions {
   regularizer?: Regularizer | null;
   /** Default true: optimizers may change it. */
   trainable?: boolean;
+  /** True: a resource variable (VarHandleOp), as TensorFlow 2's compat.v1 makes them. Default: what the variable scope says,
+   * false in the outermost, as in TensorFlow 1. */
+  useResource?: boolean;
   /** Collections besides TRAINABLE_VARIABLES; default GLOBAL_VARIABLES. */
   collections?: readonly string[];
 }
@@ -39,10 +44,14 @@ function makeVariable(
   return graph.controlDependencies(null, () =>
     graph.nameScope(name, (scope) => {
       const [initialValue, ref] = make(scope);
-      const initializer = assign(ref, initialValue).op;
-      const snapshot = graph.colocateWith(ref.op, () => identity(ref, "read"));
+      if (isResource(ref)) graph.nameScope("IsInitialized", () => hasValue(ref));
+      const initializer = assignOp(ref, initialValue);
+      const snapshot = isResource(ref)
+        ? graph.nameScope("Read", () => readResource(ref))
+        : graph.colocateWith(ref.op, () => identity(ref, "read"));
       const trainable = options.trainable ?? true;
-      const variable = new Variable({ op: ref.op, initializer, initialValue, snapshot, trainable });
+      const read = isResource(ref) && { read: () => readResource(ref) };
+      const variable = new Variable({ op: ref.op, initializer, initialValue, snapshot, trainable, ...read });
       for (const collection of options.collections ?? [GraphKeys.GLOBAL_VARIABLES])
         graph.addToCollection(collection, variable);
       if (trainable) graph.addToCollection(GraphKeys.TRAINABLE_VARIABLES, variable);
@@ -62,25 +71,32 @@ export function variable(
     options.name ?? "Variable",
     (scope) => {
       const value = convertToTensor(initialValue, { dtype: options.dtype, name: "initial_value" });
-      return [value, variableOp(value.shape, value.dtype.base, scope)];
+      return [value, newVariable(options, value.shape, value.dtype.base, scope)];
     },
     options,
   );
 }
 
+/** The operation that holds a new variable. */
+function newVariable(options: VariableOptions, shape: Shape, dtype: DType, scope: string): Tensor {
+  const useResource = options.useResource ?? getDefaultGraph().variableScope.useResource ?? false;
+  return useResource ? resourceOp(shape, dtype, scope) : variableOp(shape, dtype, scope);
+}
+
 const stores = new WeakMap<Graph, Map<string, Variable>>();
 
 /** Opens a variable scope, which is a name scope too. `reuse`: true takes known variables only, "auto" either; false
- * (the default) means what the scope around it does. */
+ * (the default) means what the scope around it does. `useResource`: whether its variables are resources. */
 export function variableScope<T>(
   name: string,
   body: (scope: { name: string; nameScope: string }) => T,
-  options: { reuse?: boolean | "auto" } = {},
+  options: { reuse?: boolean | "auto"; useResource?: boolean } = {},
 ): T {
   const graph = getDefaultGraph();
   const outer = graph.variableScope;
   const full = outer.name ? `${outer.name}/${name}` : name;
-  return graph.withVariableScope({ name: full, reuse: options.reuse || outer.reuse }, () =>
+  const useResource = options.useResource ?? outer.useResource ?? false;
+  return graph.withVariableScope({ name: full, reuse: options.reuse || outer.reuse, useResource }, () =>
     graph.nameScope(name, (nameScope) => body({ name: full, nameScope })),
   );
 }
@@ -133,7 +149,7 @@ export function getVariable(name: string, shape?: Shape, options: VariableOption
       (scope) =>
         graph.attrScope({ _class: attr.strings([`loc:@${scope.slice(0, -1)}`]) }, () => {
           const value = graph.nameScope("Initializer", () => initializer(shape, dtype));
-          return [value, variableOp(shape, value.dtype.base, scope)];
+          return [value, newVariable(options, shape, value.dtype.base, scope)];
         }),
       options,
     ),

@@ -15,6 +15,7 @@ import {
   type Nested,
   type TensorValue,
 } from "../graph/tensorValue.ts";
+import type { KernelExports } from "../ops/definition.ts";
 import type { Heap } from "./heap.ts";
 
 /** Values by tensor, or by name in a plain object. */
@@ -40,6 +41,8 @@ export interface ParsedValue {
 
 export interface Feed extends ParsedValue {
   readonly tensor: Tensor;
+  /** Writes the value where the run wants it, in place of `data`: plans cannot depend on it. */
+  readonly write?: (heap: Heap, address: number, kernels: KernelExports) => void;
 }
 
 export function parseFeeds(graph: Graph, feeds: Feeds | undefined): Feed[] {
@@ -51,7 +54,7 @@ export function parseFeeds(graph: Graph, feeds: Feeds | undefined): Feed[] {
   });
 }
 
-function resolveFeed(graph: Graph, key: Tensor | string): Tensor {
+export function resolveFeed(graph: Graph, key: Tensor | string): Tensor {
   if (typeof key === "string") {
     try {
       return graph.getTensorByName(key);
@@ -196,7 +199,7 @@ const decidingElements = 16;
 /** The value of a small feed of integers or booleans: what plans may depend on. */
 export function smallValue(feed: Feed): TensorValue | undefined {
   const { dtype } = feed;
-  if (dtype.isFloating || feed.data.length > decidingElements) return undefined;
+  if (feed.write || dtype.isFloating || feed.data.length > decidingElements) return undefined;
   const data = Array.from(feed.data as ArrayLike<number>);
   return toTensorValue(dtype.name === "bool" ? data.map(Boolean) : data, dtype, feed.shape);
 }

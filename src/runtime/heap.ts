@@ -110,6 +110,12 @@ export class Heap {
     this.#free = merged;
   }
 
+  /** Copies as many elements as `into` has. */
+  readInto(into: TypedArray, dtype: DType, address: number): void {
+    const at = address / dtype.size;
+    (into as Float32Array).set(this.view(dtype).subarray(at, at + into.length) as Float32Array);
+  }
+
   /** A copy of `length` elements. */
   read(dtype: DType, address: number, length: number): TypedArray {
     const at = address / dtype.size;

@@ -8,9 +8,10 @@ import type { KernelExports } from "../ops/definition.ts";
 import { parseFeeds, resolveFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, resolveFetch, type Fetch } from "./fetches.ts";
 import type { Heap } from "./heap.ts";
-import type { Watched } from "./plan/finiteChecks.ts";
+import { watchAll, watchTensors, type Watched } from "./plan/finiteChecks.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { CachedPlan } from "./planCache.ts";
+import type { Session } from "./session.ts";
 
 /** A feed that is written in place, at the start of each step. */
 export interface PlacedFeed {
@@ -34,18 +35,25 @@ export interface PrepareRequest {
   readonly onWarning?: (finding: Finding) => void;
 }
 
-export interface ParsedPrepare {
+/** A request, checked against the graph. */
+export interface PreparedRequest {
   readonly items: readonly (Tensor | Operation)[];
   /** Where each fetch is among the items. */
   readonly positions: readonly number[];
   readonly feeds: readonly Feed[];
   readonly watched: Watched;
+  readonly onWarning: ((finding: Finding) => void) | undefined;
 }
 
-export function parsePrepare(
-  graph: Graph,
-  { fetches, placed, constants, watched = [] }: PrepareRequest,
-): ParsedPrepare {
+/** Plans a run: mistakes are found now, not at its first step. */
+export function prepareRun(session: Session, request: PrepareRequest): PreparedRun {
+  const host = session.lend();
+  const prepared = parse(host.graph, request);
+  for (const placed of request.placed) placed.reserve?.(host.heap);
+  return new PreparedRun(host, prepared);
+}
+
+function parse(graph: Graph, { fetches, placed, constants, watched = [], onWarning }: PrepareRequest): PreparedRequest {
   const written = placed.map(({ tensor: key, shape, write }): Feed => {
     const tensor = resolveFeed(graph, key);
     if (!isCompatible(shape, tensor.shape))
@@ -63,28 +71,31 @@ export function parsePrepare(
   }
   const { items } = parseFetches(graph, fetches);
   const positions = fetches.map((fetch) => items.indexOf(resolveFetch(graph, fetch)));
-  if (watched === "all") return { items, positions, feeds, watched };
+  if (watched === "all") return { items, positions, feeds, watched: watchAll, onWarning };
   const tensors = parseFetches(graph, watched).items.filter((item) => item instanceof Tensor);
-  return { items, positions, feeds, watched: tensors };
+  return { items, positions, feeds, watched: watchTensors(tensors), onWarning };
 }
 
 /** What the session lends. */
 export interface PreparedRunHost {
-  readonly positions: readonly number[];
-  plan(): CachedPlan;
+  readonly graph: Graph;
+  readonly heap: Heap;
+  plan(request: PreparedRequest): CachedPlan;
   makeReady(cached: CachedPlan): void;
   bind(cached: CachedPlan): void;
-  execute(cached: CachedPlan): void;
+  execute(cached: CachedPlan, feeds: readonly Feed[]): void;
 }
 
 export class PreparedRun {
   readonly #host: PreparedRunHost;
+  readonly #request: PreparedRequest;
   #cached: CachedPlan;
   #ready = false;
 
-  constructor(host: PreparedRunHost) {
+  constructor(host: PreparedRunHost, request: PreparedRequest) {
     this.#host = host;
-    this.#cached = host.plan();
+    this.#request = request;
+    this.#cached = host.plan(request);
   }
 
   /** Compiled, if it is not yet, without running it. */
@@ -95,17 +106,17 @@ export class PreparedRun {
   /** Executes it. A step that throws has changed no variable; one whose watched tensors are not finite throws `NotFiniteError`. */
   step(): void {
     if (this.#cached.released) {
-      this.#cached = this.#host.plan();
+      this.#cached = this.#host.plan(this.#request);
       this.#ready = false;
     }
     if (this.#ready) this.#host.bind(this.#cached);
     else this.#host.makeReady(this.#cached);
     this.#ready = true;
-    this.#host.execute(this.#cached);
+    this.#host.execute(this.#cached, this.#request.feeds);
   }
 
   /** After a step: the only element of the tensor that fetch `index` asked for. */
   scalar(index: number): number {
-    return this.#cached.executor.scalar(this.#host.positions[index]);
+    return this.#cached.executor.scalar(this.#request.positions[index]);
   }
 }

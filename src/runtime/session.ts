@@ -1,6 +1,9 @@
 /** Session: runs a graph. Compiles each kind of run once, then feeds, runs steps, and copies out what was fetched. */
-import { examine, formatFinding } from "../doctor/doctor.ts";
-import type { Finding } from "../doctor/finding.ts";
+import type { Examination } from "../doctor/examination.ts";
+import type { Finding, Rule, Severity } from "../doctor/finding.ts";
+import { formatFinding, isAtLeast } from "../doctor/format.ts";
+import { checkIds } from "../doctor/silence.ts";
+import type { Watch } from "../doctor/watch.ts";
 import { batchNormLayers, type BatchNormLayer } from "../graph/batchNormLayers.ts";
 import type { TypedArray } from "../graph/dtype.ts";
 import {
@@ -13,18 +16,31 @@ import {
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
 import { sizeOf } from "../graph/shape.ts";
+import type { TensorFlowCheckpoint } from "../formats/tensorBundle.ts";
 import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
+import type { ConvolutionOption } from "../ops/definition.ts";
 import { isVariable, variableType } from "../graph/variableOps.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import {
+  encodeCheckpoint,
+  fitCheckpoint,
+  openCheckpoint,
+  openTensorFlowCheckpoint,
+  type CheckpointOptions,
+  type RestoreOptions,
+} from "./checkpoint.ts";
 import { parseFeeds, parseValue, writeFeed, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
 import { MemoryBudget } from "./host.ts";
 import { instantiateKernels, loadKernels } from "./kernels.ts";
-import type { PlannerOptions } from "./plan/compile.ts";
+import type { PlannerOptions } from "./plan/request.ts";
 import type { Executor } from "./plan/execute.ts";
 import type { Plan } from "./plan/plan.ts";
-import { notTaken, type Reach } from "./plan/reach.ts";
+import { notTaken } from "./plan/reach.ts";
+import type { Profile } from "./profile.ts";
+import { StepTimes, type ProfileOptions, type RunOptions } from "./stepTimes.ts";
+import type { Watched } from "./plan/finiteChecks.ts";
+import type { PreparedRunHost } from "./preparedRun.ts";
 import { PlanCache, reachOf, type CachedPlan } from "./planCache.ts";
 import { SessionState, type VariableSlot } from "./state.ts";
 
@@ -39,6 +55,13 @@ export interface SessionOptions {
   seed?: number;
   /** Gets each finding of the doctor, once a plan. Default: console.warn. */
   onWarning?: (finding: Finding) => void;
+  /** Ids of the doctor's rules that warn nobody. `session.doctor` still lists what they find, marked as silenced. */
+  silence?: readonly string[];
+  /** False: no run is examined, and the doctor's rules are not loaded. Default true. */
+  doctor?: boolean;
+  /** How convolutions are computed. "auto", the default, by the fastest way for their shapes, some of them with Winograd's
+   * transforms: a rounding error up to ten times as large, see docs/performance.md. "direct": all as plain sums. */
+  convolution?: ConvolutionOption;
   /** For tests of the planner: results must not depend on these. */
   planner?: Partial<PlannerOptions> & { poison?: boolean };
 }
@@ -69,21 +92,37 @@ export class Session {
   readonly #heap: Heap;
   readonly #budget: MemoryBudget;
   readonly #state: SessionState;
-  readonly #onWarning: (finding: Finding) => void;
+  /** What gets the doctor's findings. */
+  readonly onWarning: (finding: Finding) => void;
   readonly #plans: PlanCache;
+  /** Null in a session that was made without the doctor. */
+  readonly #watch: Watch | null;
   #layers: readonly BatchNormLayer[] = [];
   #layersOf = -1;
   #closed = false;
+  /** Gets what is found while a prepared run is planned. */
+  #listener: ((finding: Finding) => void) | null = null;
 
-  private constructor(graph: Graph, module: WebAssembly.Module, options: SessionOptions) {
+  private constructor(graph: Graph, module: WebAssembly.Module, doctor: typeof Watch | null, options: SessionOptions) {
     this.graph = graph;
     const { kernels, memory } = instantiateKernels(module);
     this.#heap = new Heap(memory, kernels.heapBase());
     this.#budget = new MemoryBudget(this.#heap, options.maxMemoryBytes);
     this.#state = new SessionState(this.#heap, options.seed ?? drawSeed());
-    this.#onWarning = options.onWarning ?? warnOnConsole;
+    this.onWarning = options.onWarning ?? warnOnConsole;
+    this.#watch =
+      doctor &&
+      new doctor({
+        graph,
+        silence: options.silence ?? [],
+        warn: (finding) => (this.#listener ?? this.onWarning)(finding),
+        updatesOf: (layer) => this.#updatesOf(layer),
+        valueOf: (variable) => this.#state.peek(variable),
+      });
     const planner = { reuse: true, inPlace: true, poison: false, ...options.planner };
-    this.#plans = new PlanCache({ heap: this.#heap, kernels, budget: this.#budget, state: this.#state, planner });
+    const { convolution = "auto" } = options;
+    const budget = this.#budget;
+    this.#plans = new PlanCache({ heap: this.#heap, kernels, budget, state: this.#state, convolution, planner });
   }
 
   /** A session on `graph` (default: the default graph). Loads the kernels of the host unless given a module. */
@@ -93,8 +132,19 @@ export class Session {
     if (options.maxMemoryBytes !== undefined && !(options.maxMemoryBytes > 0)) {
       throw new InvalidArgumentError(`maxMemoryBytes must be a positive number, got ${options.maxMemoryBytes}.`);
     }
-    const module = await (options.kernels ?? loadKernels());
-    return new Session(options.graph ?? getDefaultGraph(), module, options);
+    if (options.convolution !== undefined && !["auto", "direct"].includes(options.convolution)) {
+      throw new InvalidArgumentError(
+        `convolution must be "auto" or "direct", got ${JSON.stringify(options.convolution)}.`,
+      );
+    }
+    checkIds(options.silence ?? []);
+    const graph = options.graph ?? getDefaultGraph();
+    // Side by side: neither waits for the other.
+    const [module, doctor] = await Promise.all([
+      options.kernels ?? loadKernels(),
+      options.doctor === false ? null : import("../doctor/watch.ts"),
+    ]);
+    return new Session(graph, module, doctor?.Watch ?? null, options);
   }
 
   /** Seed of the random operations that have no seed of their own. */
@@ -114,18 +164,33 @@ export class Session {
 
   /** Runs what the fetches need and gives their values in the fetches' own structure; undefined for an operation.
    * Runs happen in the order of the calls, each as a whole. A run that fails changes no variable.
-   * `repeat` runs the step that many times with the same feeds and gives the last values. */
-  async run<const F extends Fetches>(
+   * `repeat` runs the step that many times with the same feeds and gives the last values.
+   * With `profile` the answer holds them as `fetches`, and as `profile` where the time went. */
+  run<const F extends Fetches>(
+    fetches: F,
+    feeds: Feeds | undefined,
+    options: ProfileOptions,
+  ): Promise<{ fetches: Fetched<F>; profile: Profile }>;
+  run<const F extends Fetches>(
     fetches: F,
     feeds?: Feeds,
-    options: { repeat?: number } = {},
-  ): Promise<Fetched<F>> {
+    options?: RunOptions & { profile?: false },
+  ): Promise<Fetched<F>>;
+  async run(
+    fetches: Fetches,
+    feeds?: Feeds,
+    options: RunOptions & { profile?: boolean; now?: () => number } = {},
+  ): Promise<unknown> {
     const repeat = checkRepeat(options.repeat);
+    checkIds(options.silence ?? []);
     const parsed = parseFetches(this.graph, fetches);
-    const { cached, feeds: given } = this.#prepare(parsed.items, feeds);
-    for (let i = 0; i < repeat; i++) this.#execute(cached, given);
+    const { cached, feeds: given } = this.#prepare(parsed.items, feeds, options.silence);
+    const times = options.profile ? new StepTimes(cached.plan, options.now) : undefined;
+    for (let i = 0; i < repeat; i++) this.#execute(cached, given, times);
     const answer: unknown = parsed.assemble(cached.executor.fetch());
-    return answer as Fetched<F>;
+    if (!times) return answer;
+    const { profileOf } = await import("./profile.ts");
+    return { fetches: answer, profile: profileOf(times) };
   }
 
   /** Runs the step `repeat` times and gives, besides the last values of `fetches`, those of `collect` after every run,
@@ -156,14 +221,72 @@ export class Session {
 
   /** The plan of a run, compiled if it is not yet: print it with String(plan). */
   plan(fetches: Fetches, feeds?: Feeds): Plan {
-    return this.#planFor(parseFetches(this.graph, fetches).items, feeds).cached.plan;
+    return this.#planFor(parseFetches(this.graph, fetches).items, parseFeeds(this.graph, feeds)).plan;
   }
 
-  /** What the doctor finds in such a run. Nothing runs. */
-  doctor(fetches: Fetches, feeds?: Feeds): Finding[] {
+  /** What `prepareRun` (preparedRun.ts) makes a run of that is planned once, and `fit` its steps. */
+  lend(): PreparedRunHost {
+    return {
+      graph: this.graph,
+      heap: this.#heap,
+      plan: ({ items, feeds, watched, onWarning }) => {
+        this.#listener = onWarning ?? null;
+        try {
+          return this.#planFor(items, feeds, watched);
+        } finally {
+          this.#listener = null;
+        }
+      },
+      makeReady: (cached) => this.#makeReady(cached),
+      bind: (cached) => this.#plans.bind(cached),
+      execute: (cached, feeds) => this.#execute(cached, feeds),
+    };
+  }
+
+  /** What the doctor finds in such a run, the worst first. Nothing runs. `severity` "info" lists suggestions too. */
+  doctor(fetches: Fetches, feeds?: Feeds, options: { severity?: Severity } = {}): Finding[] {
+    const findings = this.#doctor().findings(this.examination(fetches, feeds));
+    return findings.filter(({ severity }) => isAtLeast(severity, options.severity ?? "warning"));
+  }
+
+  /** What rules look at: for `tf.checkup`. */
+  examination(fetches: Fetches, feeds?: Feeds): Examination {
     this.#checkOpen();
     const { items } = parseFetches(this.graph, fetches);
-    return this.#examine(reachOf(items, parseFeeds(this.graph, feeds)));
+    const given = parseFeeds(this.graph, feeds);
+    return this.#doctor().examination({ fetches: items, feeds: given, reach: reachOf(items, given, this.#state) });
+  }
+
+  /** What the rules find, under the session's silence: for `tf.checkup`. */
+  findings(examination: Examination, rules: readonly Rule[]): Finding[] {
+    return this.#doctor().findings(examination, rules);
+  }
+
+  #doctor(): Watch {
+    if (!this.#watch)
+      throw new FailedPreconditionError("The session was made with doctor false; make one with the doctor to ask it.");
+    return this.#watch;
+  }
+
+  /** Values of a run that leaves no trace: variables, generators and counts are put back. */
+  async dryRun(tensors: readonly Tensor[], feeds?: Feeds): Promise<FetchedTensor[]> {
+    const given = parseFeeds(this.graph, feeds);
+    this.#checkOpen();
+    const { cached } = this.#plans.get(parseFetches(this.graph, tensors).items, given, this.#batchNormLayers());
+    this.#makeReady(cached);
+    const { executor, plan } = cached;
+    const slots = plan.parts.writes.map(({ variable }) => this.#state.variable(variable));
+    const before = slots.map((slot) => this.#readSlot(slot).data);
+    const generators = this.#state.generators();
+    try {
+      executor.run(given);
+      return executor.fetch() as FetchedTensor[];
+    } finally {
+      slots.forEach(({ dtype, address }, i) => {
+        (this.#heap.view(dtype) as Float32Array).set(before[i] as Float32Array, address / dtype.size);
+      });
+      this.#state.restoreGenerators(generators);
+    }
   }
 
   /** State of every batch-norm layer that has update ops. */
@@ -207,12 +330,17 @@ export class Session {
     );
   }
 
-  /** Values written since the last call, and the state of generators and counters: what a host stores after a run. */
-  takeChanges(): SessionChanges {
+  /** Values written since the last call, and the state of generators and counters: what a host stores after a run. `kept` holds
+   * values of earlier calls, by name, whose memory is written again. */
+  takeChanges(kept?: Map<string, FetchedTensor>): SessionChanges {
     this.#checkOpen();
     const variables = new Map<string, FetchedTensor>();
     for (const slot of this.#state.variables) {
-      if (slot.dirty) variables.set(slot.op.name, this.#readSlot(slot));
+      if (!slot.dirty) continue;
+      const { name } = slot.op;
+      const value = this.#readSlot(slot, kept?.get(name));
+      kept?.set(name, value);
+      variables.set(name, value);
       slot.dirty = false;
     }
     return { variables, ...this.#counters() };
@@ -229,22 +357,26 @@ export class Session {
   }
 
   /** Everything a later session of the same graph needs to go on with the same bits, as a safetensors file. */
-  async checkpoint(): Promise<Uint8Array> {
-    return encodeCheckpoint(this.variables(), this.#counters());
+  async checkpoint(options?: CheckpointOptions): Promise<Uint8Array> {
+    return encodeCheckpoint(this.variables(), this.#counters(), options);
   }
 
-  /** Sets all variables from a checkpoint. A file that lacks a variable, has one more or another shape is refused and
-   * changes nothing. */
-  async restore(bytes: Uint8Array): Promise<void> {
+  /** Sets all variables from a checkpoint: a safetensors file, or what TensorFlow's Saver wrote (`{ index, data }`, then wait for it
+   * before the next run). One that lacks a variable, has one more or another shape is refused and changes nothing.
+   * With `only` a part of the variables is set, and whatever else is left as it is. */
+  async restore(checkpoint: Uint8Array | TensorFlowCheckpoint, options: RestoreOptions = {}): Promise<void> {
     this.#checkOpen();
-    const variables = this.graph.operations.filter(isVariable);
-    const changes = decodeCheckpoint(
-      bytes,
-      variables,
-      this.#batchNormLayers().map((layer) => layer.name),
-    );
-    this.putChanges({ ...changes, seed: changes.seed ?? this.seed });
-    for (const slot of this.#state.variables) slot.dirty = true;
+    const stored =
+      checkpoint instanceof Uint8Array ? openCheckpoint(checkpoint) : await openTensorFlowCheckpoint(checkpoint);
+    const { variables, updates, whole } = fitCheckpoint(stored, this.graph, this.#batchNormLayers(), options);
+    if (whole) {
+      const { generators, seed } = whole;
+      this.putChanges({ variables, updates, generators, seed: seed ?? this.seed });
+      for (const slot of this.#state.variables) slot.dirty = slot.initialized;
+    } else {
+      this.load(Object.fromEntries(variables));
+      for (const [layer, count] of Object.entries(updates)) this.#state.updates.set(layer, count);
+    }
   }
 
   /** Frees the session's memory. Calling it again does nothing. */
@@ -258,26 +390,32 @@ export class Session {
   #prepare(
     items: readonly (Tensor | Operation)[],
     feeds: Feeds | undefined,
+    silence?: readonly string[],
   ): { cached: CachedPlan; feeds: readonly Feed[] } {
-    const prepared = this.#planFor(items, feeds);
-    for (const op of prepared.cached.plan.parts.reads) this.#state.requireInitialized(op);
-    this.#plans.bind(prepared.cached);
-    return prepared;
+    const given = parseFeeds(this.graph, feeds);
+    const cached = this.#planFor(items, given, undefined, silence);
+    this.#makeReady(cached);
+    return { cached, feeds: given };
+  }
+
+  #makeReady(cached: CachedPlan): void {
+    for (const op of cached.plan.parts.reads) this.#state.requireInitialized(op);
+    this.#plans.bind(cached);
   }
 
   #planFor(
     items: readonly (Tensor | Operation)[],
-    feeds: Feeds | undefined,
-  ): { cached: CachedPlan; feeds: readonly Feed[] } {
+    feeds: readonly Feed[],
+    watched?: Watched,
+    silence?: readonly string[],
+  ): CachedPlan {
     this.#checkOpen();
-    const given = parseFeeds(this.graph, feeds);
-    const { cached, reached } = this.#plans.get(items, given, this.#batchNormLayers());
-    if (reached) for (const finding of this.#examine(reached)) this.#onWarning(finding);
-    return { cached, feeds: given };
-  }
-
-  #examine(reached: Reach): Finding[] {
-    return examine({ layers: this.#batchNormLayers(), running: new Set(reached.operations) });
+    const { cached, reached } = this.#plans.get(items, feeds, this.#batchNormLayers(), watched);
+    const { plan } = cached;
+    if (reached)
+      this.#watch?.planned(plan, { fetches: items, feeds, reach: reached, shapes: plan.parts.shapes }, silence);
+    else this.#watch?.begins(plan, silence);
+    return cached;
   }
 
   #batchNormLayers(): readonly BatchNormLayer[] {
@@ -290,18 +428,15 @@ export class Session {
 
   // Running
 
-  #execute({ plan, executor }: CachedPlan, feeds: readonly Feed[]): void {
-    const { parts } = plan;
-    // Only a fetch from a branch that the run itself chooses, and a check of values, can fail now, after variables were written.
-    const shadow =
-      parts.refusesLate || parts.fetches.some((source) => source.guards.length > 0)
-        ? this.#copyState(parts.writes.map(({ variable }) => variable))
-        : null;
+  #execute({ plan, executor }: CachedPlan, feeds: readonly Feed[], times?: StepTimes): void {
     try {
-      executor.run(feeds);
+      executor.run(feeds, times);
     } catch (error) {
+      // Whoever writes the feeds has failed: nothing has changed.
+      if (!executor.started) throw error;
+      // A check of values refused the run.
       if (error instanceof TrainletError) {
-        shadow?.();
+        executor.takeBack();
         throw error;
       }
       throw new InternalError(
@@ -310,27 +445,20 @@ export class Session {
     }
     const missing = executor.missingFetch();
     if (missing) {
-      shadow?.();
+      executor.takeBack();
       throw notTaken(missing.fetch);
     }
     for (const op of executor.written()) markWritten(this.#state.variable(op));
     this.#countUpdates(executor);
-  }
-
-  #copyState(variables: readonly Operation[]): () => void {
-    const copies = variables.map((op) => this.#state.variable(op)).map((slot) => [slot, this.#readSlot(slot)] as const);
-    const generators = this.#state.generators();
-    return () => {
-      for (const [{ dtype, address }, { data }] of copies) {
-        (this.#heap.view(dtype) as Float32Array).set(data as Float32Array, address / dtype.size);
-      }
-      this.#state.restoreGenerators(generators);
-    };
+    this.#watch?.ran(plan);
   }
 
   #countUpdates(executor: Executor): void {
     for (const update of executor.movedStatistics()) {
-      const layer = this.#batchNormLayers().find((item) => item.mean.update === update)!;
+      const layer = this.#batchNormLayers().find((item) =>
+        item.applications.some(({ mean }) => mean.update === update),
+      )!;
+      this.#watch?.moved(layer.mean.variable);
       const before = this.#updatesOf(layer.name);
       if (before !== null) this.#state.updates.set(layer.name, before + 1);
     }
@@ -343,6 +471,7 @@ export class Session {
 
   /** Statistics set from outside: nobody knows how many updates they hold. */
   #forgetUpdates(written: readonly Operation[]): void {
+    this.#watch?.set(written);
     for (const layer of this.#batchNormLayers()) {
       if (written.includes(layer.mean.variable) || written.includes(layer.variance.variable))
         this.#state.updates.set(layer.name, null);
@@ -361,8 +490,14 @@ export class Session {
     return this.#readSlot(this.#state.variable(op));
   }
 
-  #readSlot(slot: VariableSlot): FetchedTensor {
-    const data: TypedArray = this.#heap.read(slot.dtype, slot.address, sizeOf(slot.shape));
+  /** A copy; over an earlier one of the same size, if there is one. */
+  #readSlot(slot: VariableSlot, earlier?: FetchedTensor): FetchedTensor {
+    const size = sizeOf(slot.shape);
+    if (earlier?.data.length === size && earlier.dtype === slot.dtype.name) {
+      this.#heap.readInto(earlier.data, slot.dtype, slot.address);
+      return earlier;
+    }
+    const data: TypedArray = this.#heap.read(slot.dtype, slot.address, size);
     return new FetchedTensor(data, slot.shape, slot.dtype.name);
   }
 

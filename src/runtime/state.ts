@@ -1,5 +1,5 @@
 /** What a session keeps between runs: variables, random generators, and how often statistics were updated. */
-import type { DType } from "../graph/dtype.ts";
+import type { DType, TypedArray } from "../graph/dtype.ts";
 import type { Operation } from "../graph/operation.ts";
 import { FailedPreconditionError, InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
 import { formatShape, isFullyDefined, sizeOf } from "../graph/shape.ts";
@@ -53,13 +53,25 @@ export class SessionState {
     return slot;
   }
 
+  /** A variable's value in place, for those who only look at it at once; null before it has one. */
+  peek(op: Operation): TypedArray | null {
+    const slot = this.#variables.get(op);
+    if (!slot?.initialized) return null;
+    const at = slot.address / slot.dtype.size;
+    return (this.#heap.view(slot.dtype) as Float32Array).subarray(at, at + sizeOf(slot.shape));
+  }
+
   get variables(): Iterable<VariableSlot> {
     return this.#variables.values();
   }
 
+  isInitialized(op: Operation): boolean {
+    return this.#variables.get(op)?.initialized ?? false;
+  }
+
   /** Throws TensorFlow's sentence unless the variable has a value. */
   requireInitialized(op: Operation): void {
-    if (!this.#variables.get(op)?.initialized) {
+    if (!this.isInitialized(op)) {
       throw new FailedPreconditionError(
         `Attempting to use uninitialized value '${op.name}'. Run globalVariablesInitializer() or restore a checkpoint first.`,
       );

@@ -1,10 +1,11 @@
 /** tf.gradients: adds the operations of backpropagation to the graph (tensorflow/python/ops/gradients_util.py). */
-import { int32 } from "../graph/dtype.ts";
+import { int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, NotFoundError } from "../graph/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
-import { isFullyDefined } from "../graph/shape.ts";
+import { formatShape, isFullyDefined } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
+import { variableType } from "../graph/variableOps.ts";
 import { addN, zerosLike } from "../ops/addN.ts";
 import { ones, zeros } from "../ops/array.ts";
 import { constant, convertToTensor } from "../ops/build.ts";
@@ -74,7 +75,11 @@ class Backpropagation {
       const outputs = op.outputs.map((output) => this.#total(output));
       const flows = outputs.some((gradient) => gradient !== null) && !stopOps.has(op);
       const inputs = flows ? this.#through(op, outputs) : [];
-      inputs.forEach((gradient, i) => gradient && this.#add(op.inputs[i], gradient));
+      inputs.forEach((gradient, i) => {
+        if (!gradient) return;
+        declareShape(gradient, op, i);
+        this.#add(op.inputs[i], gradient);
+      });
       for (const input of op.inputs) {
         const count = waiting.get(input.op);
         if (count === undefined) continue;
@@ -134,8 +139,26 @@ class Backpropagation {
     if (op.type !== "Switch") return zerosLike(op.outputs[index]);
     const value = switchOp(op.inputs[0], op.inputs[1])[index];
     const pivot = identity(value);
-    return this.#graph.controlDependencies([pivot], () => zeros(shape(value), value.dtype.base));
+    return this.#graph.controlDependencies([pivot], () => zeros(shape(value), valueType(value)));
   }
+}
+
+/** A gradient has its input's shape. */
+function declareShape(gradient: Tensor, op: Operation, i: number): void {
+  const { shape } = op.inputs[i];
+  try {
+    gradient.setShape(shape);
+  } catch {
+    throw new InvalidArgumentError(
+      `Incompatible shapes between op input and calculated input gradient. Forward operation: ${op.name}. Input index: ${i}. Original input shape: ${formatShape(shape)}. Calculated input gradient shape: ${formatShape(gradient.shape)}.`,
+    );
+  }
+}
+
+/** The type of a tensor's value: of a resource that of the variable behind it. */
+function valueType({ dtype, op }: Tensor): DType {
+  if (dtype.base.name !== "resource") return dtype.base;
+  return op.type === "VarHandleOp" ? variableType(op).dtype : valueType(op.inputs[0]);
 }
 
 function isTrainable(tensor: Tensor): boolean {

@@ -10,6 +10,14 @@ export {
   type AdagradOptions,
   type RMSPropOptions,
 } from "./optimizers/adaptive.ts";
+export {
+  FtrlOptimizer,
+  ProximalAdagradOptimizer,
+  ProximalGradientDescentOptimizer,
+  type FtrlOptions,
+  type ProximalAdagradOptions,
+  type ProximalOptions,
+} from "./optimizers/ftrl.ts";
 export { GradientDescentOptimizer, MomentumOptimizer, type MomentumOptions } from "./optimizers/gradientDescent.ts";
 export {
   Optimizer,

@@ -28,6 +28,7 @@ test("test/golden has the cases that are run here", () => {
     pool: 35,
     random: 12,
     reduce: 30,
+    training: 2,
     tutorial: 5,
   });
 });

@@ -95,6 +95,11 @@ export class Attributes {
     return this.#get(name, "rows of numbers", (value) => Array.isArray(value) && value.every(isNumbers));
   }
 
+  /** The same with another value; null removes it. */
+  with(name: string, value: unknown): Attributes {
+    return new Attributes({ ...this.#values, [name]: value });
+  }
+
   #get<T>(name: string, what: string, holds: (value: unknown) => boolean): T {
     const value = this.#values[name];
     if (!holds(value))

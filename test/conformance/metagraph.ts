@@ -28,60 +28,74 @@ export interface Program {
 
 export const programFamily = "metagraph";
 
-export async function runProgram({ name, manifest, metaGraph, io }: Program): Promise<Outcome> {
+export async function runProgram(program: Program): Promise<Outcome> {
   const checks = new Checks();
+  await checkProgram(program, checks);
+  return checks.outcome(programFamily, program.name);
+}
+
+/** Runs a program, compares what its file expects, and gives all that it computed: init/…, train/…, eval/…, final/…. */
+export async function checkProgram(
+  { manifest, metaGraph, io }: Program,
+  checks: Checks,
+): Promise<ReadonlyMap<string, Value>> {
   try {
     const { tensors } = decodeSafetensors(io);
     const graph = await tf.importMetaGraph(metaGraph);
-    await withSession(graph, (session) => train(session, manifest, tensors, checks));
+    const values = await withSession(graph, (session) => train(session, manifest, tensors));
+    for (const [name, want] of tensors) {
+      if (!/^(init|train|eval|final)\//.test(name)) continue;
+      checks.check(name, values.get(name), want, toleranceOf(manifest.tolerance[name]));
+    }
+    return values;
   } catch (error) {
     checks.caught(error);
+    return new Map();
   }
-  return checks.outcome(programFamily, name);
 }
 
 async function train(
   session: tf.Session,
   manifest: ProgramManifest,
   tensors: ReadonlyMap<string, StoredTensor>,
-  checks: Checks,
-): Promise<void> {
+): Promise<ReadonlyMap<string, Value>> {
   const group = (prefix: string): Map<string, StoredTensor> =>
     new Map(
       [...tensors]
         .filter(([name]) => name.startsWith(prefix))
         .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
     );
-  const compareGroup = (prefix: string, got: ReadonlyMap<string, Value>): void => {
-    for (const [name, want] of group(prefix)) {
-      checks.check(prefix + name, got.get(name), want, toleranceOf(manifest.tolerance[prefix + name]));
-    }
+  const values = new Map<string, Value>();
+  const keep = (prefix: string, found: Iterable<readonly [string, Value]>): void => {
+    for (const [name, value] of found) values.set(prefix + name, value);
   };
 
   await session.run(manifest.init_op);
-  compareGroup("init/", session.variables());
+  keep("init/", session.variables());
 
   const first = group("feed0/");
   const rows = new Map<string, tf.FetchedTensor[]>(Object.keys(manifest.train_fetch).map((key) => [key, []]));
   for (let step = 0; step < manifest.steps; step++) {
     // What a step does not feed is as in step 0.
-    const values = await session.run(
+    const fetched = await session.run(
       manifest.train_fetch,
       new Map<string, tf.FeedValue>([...first, ...group(`feed${step}/`)]),
     );
-    for (const [key, value] of Object.entries(values)) if (value) rows.get(key)!.push(value);
+    for (const [key, value] of Object.entries(fetched)) if (value) rows.get(key)!.push(value);
   }
-  compareGroup("train/", new Map([...rows].map(([key, values]) => [key, stack(values)])));
+  for (const [key, fetched] of rows) if (fetched.length > 0) values.set(`train/${key}`, stack(fetched));
 
-  const evaluated = await session.run(
-    manifest.eval_fetches,
-    new Map<string, tf.FeedValue>([...first, ["training:0", false]]),
-  );
-  compareGroup(
+  // A program without batch norm or dropout may have nothing to tell apart.
+  const inference = session.graph.operations.some(({ name }) => name === "training")
+    ? new Map([["training:0", false]])
+    : [];
+  const evaluated = await session.run(manifest.eval_fetches, new Map<string, tf.FeedValue>([...first, ...inference]));
+  keep(
     "eval/",
-    new Map(Object.entries(evaluated).filter((entry): entry is [string, tf.FetchedTensor] => entry[1] !== undefined)),
+    Object.entries(evaluated).filter((entry): entry is [string, tf.FetchedTensor] => entry[1] !== undefined),
   );
-  compareGroup("final/", session.variables());
+  keep("final/", session.variables());
+  return values;
 }
 
 /** Rows along a new first axis, of whatever numbers. */

@@ -1,9 +1,12 @@
 /** Outcomes as text: a line a family, what failed in full, what is unsupported by operation. */
 import type { Outcome } from "./outcome.ts";
 
-/** The lines of one family. `verbose`: one more a case. */
+/** The lines of one family, first its counts and the largest part of a tolerance that a passed case used. `verbose`: one more a case. */
 export function familyLines(family: string, outcomes: readonly Outcome[], verbose = false): string[] {
-  const lines = [`${family}: ${countsOf(outcomes)}`];
+  const passed = outcomes.filter(({ status }) => status === "passed");
+  const used = Math.max(0, ...passed.map((outcome) => outcome.used));
+  const part = used > 0 ? `; at most ${used.toFixed(2)} of a tolerance used` : "";
+  const lines = [`${family}: ${countsOf(outcomes)}${part}`];
   const ops = new Set(outcomes.filter(({ status }) => status === "unsupported").flatMap(({ ops }) => ops));
   if (ops.size > 0) lines.push(`  unsupported ops: ${[...ops].join(", ")}`);
   for (const { id, status, problems, ops, used } of outcomes) {

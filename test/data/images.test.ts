@@ -3,7 +3,7 @@ import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
 import { expectMistake } from "../helpers/ops.ts";
-import { streamOf } from "./bytes.ts";
+import { streamOf, text } from "./bytes.ts";
 
 function valuesOf(column: tf.data.Column): number[] {
   const into = new Uint8Array(column.rows * column.shape.reduce((a, b) => a * b, 1));
@@ -104,7 +104,8 @@ async function bits(line: readonly number[], palette?: readonly number[]): Promi
   const raw = new Blob([Uint8Array.of(0, ...line)]).stream().pipeThrough(new CompressionStream("deflate"));
   const data = new Uint8Array(await new Response(raw).arrayBuffer());
   return Uint8Array.from([
-    ...[0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10],
+    0x89,
+    ...text("PNG\r\n\u001a\n"),
     ...chunk("IHDR", header),
     ...(palette ? chunk("PLTE", palette) : []),
     ...chunk("IDAT", [...data]),

@@ -34,6 +34,7 @@ test("the forgotten update ops are named with their layer and the fix, once a pl
         "The batch-norm layer 'bn' normalises with batch statistics, but this run does not reach the update ops bn/AssignMovingAvg, bn/AssignMovingAvg_1: the moving mean and variance keep their values, and inference is wrong without a word.",
       ops: ["bn/AssignMovingAvg", "bn/AssignMovingAvg_1"],
       fix: expect.stringContaining("tf.controlDependencies(updateOps"),
+      layers: ["bn"],
     },
   ]);
   expect(session.movingStatistics()[0].updates).toBe(0);

@@ -146,6 +146,41 @@ describe("steps", () => {
   });
 });
 
+describe("plans", () => {
+  test("that were thrown away for others are made again", async () => {
+    const [session, undisturbed] = [await started(), await started()];
+    await tf.fit(undisturbed, options());
+    // Each number of rows is a plan of its own, and a session keeps 32.
+    for await (const { step } of tf.fit(session, options())) {
+      for (let rows = 1; step % 10 === 1 && rows <= 40; rows++)
+        await session.run(net.accuracy, {
+          "pixels:0": new Float32Array(rows * 64),
+          "labels:0": new Int32Array(rows),
+        });
+    }
+    expect(await bitsOf(session)).toBe(await bitsOf(undisturbed));
+  });
+
+  test.each([{ reuse: false, inPlace: false }, { poison: true }, { poison: true, reuse: false }])(
+    "made with %j give the same bits, with everything watched and pictures moved",
+    async (planner) => {
+      const more = { checkNumerics: true, augment: { "pixels:0": { shift: 1, flip: true } } };
+      const plain = await started();
+      await tf.fit(plain, options(more));
+      const other = await tf.Session.create({ graph: net.graph, seed: 5, planner });
+      await other.run(net.init);
+      await tf.fit(other, options(more));
+      expect(await bitsOf(other)).toBe(await bitsOf(plain));
+    },
+  );
+
+  test("a closed session ends the fit", async () => {
+    const session = await started();
+    const fit = tf.fit(session, options({ steps: 100_000, onProgress: () => session.close() }));
+    await expect(fit).rejects.toThrow("Attempted to use a closed Session.");
+  });
+});
+
 describe("progress", () => {
   test("is plain data, and callback and iterator get the same", async () => {
     const seen: tf.Progress[] = [];
@@ -203,6 +238,16 @@ describe("the end", () => {
     const result = await tf.fit(session, options({ signal: AbortSignal.abort() }));
     expect(result).toMatchObject({ reason: "stopped", progress: null });
     expect(await bitsOf(session)).toBe(before);
+  });
+
+  test("comes with the signal where the reader has stopped reading", async () => {
+    const stop = new AbortController();
+    const fit = tf.fit(await started(), options({ steps: 5000, signal: stop.signal }));
+    const reader = fit[Symbol.asyncIterator]();
+    await reader.next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    stop.abort();
+    expect((await fit).reason).toBe("stopped");
   });
 
   test("comes when the reader leaves", async () => {

@@ -257,6 +257,17 @@ describe("options", () => {
     );
   });
 
+  test("a checkpoint that does not fit the options changes nothing", async () => {
+    const session = await started();
+    let saved: Uint8Array | undefined;
+    await tf.fit(session, options({ steps: 2, checkpoint: { save: (bytes) => void (saved = bytes) } }));
+    const other = await started();
+    const before = await bitsOf(other);
+    for (const more of [{ batchSize: 16 }, { fetches: { accuracy: "xent/xent:0" } }, { feeds: {} }])
+      await expect(tf.fit(other, options({ ...more, resume: saved }))).rejects.toThrow();
+    expect(await bitsOf(other)).toBe(before);
+  });
+
   test("a checkpoint that no fit saved", async () => {
     const session = await started();
     const bytes = await session.checkpoint();

@@ -179,16 +179,35 @@ describe("decodeSafetensors", () => {
     ["space before", file(" {}", 0), "The safetensors header must be a JSON object without anything before it."],
     ["a number", file({ x: 1 }, 0), "The header of the tensor 'x' must be an object."],
     [
-      "no dtype",
+      "nothing of a tensor",
       file({ x: {} }, 0),
-      "The tensor 'x' has the dtype undefined. Known: F64, I64, F32, I32, U16, I16, U8, I8, BOOL.",
+      "The header of the tensor 'x' lacks dtype, shape, data_offsets; it must have dtype, shape, data_offsets.",
+    ],
+    [
+      "no dtype",
+      file({ x: { shape: [], data_offsets: [0, 4] } }, 4),
+      "The header of the tensor 'x' lacks dtype; it must have dtype, shape, data_offsets.",
+    ],
+    [
+      "no shape",
+      file({ x: { dtype: "F32", data_offsets: [0, 4] } }, 4),
+      "The header of the tensor 'x' lacks shape; it must have dtype, shape, data_offsets.",
+    ],
+    [
+      "a dtype that is null",
+      file({ x: entry(null, [], 0, 4) }, 4),
+      "The tensor 'x' has the dtype null. Known: F64, I64, F32, I32, U16, I16, U8, I8, BOOL.",
     ],
     [
       "bfloat16",
       file({ x: entry("BF16", [1], 0, 2) }, 2),
       `The tensor 'x' has the dtype "BF16". Known: F64, I64, F32, I32, U16, I16, U8, I8, BOOL.`,
     ],
-    ["no shape", file({ x: entry("F32", 1, 0, 4) }, 4), "The shape of the tensor 'x' must be an array, it is 1."],
+    [
+      "a shape that is a number",
+      file({ x: entry("F32", 1, 0, 4) }, 4),
+      "The shape of the tensor 'x' must be an array, it is 1.",
+    ],
     ["a negative dimension", file({ x: entry("F32", [-1], 0, 4) }, 4), "The shape [-1] of the tensor 'x' is no shape."],
     ["a fraction", file({ x: entry("F32", [0.5], 0, 2) }, 2), "The shape [0.5] of the tensor 'x' is no shape."],
     [
@@ -204,7 +223,7 @@ describe("decodeSafetensors", () => {
     [
       "no offsets",
       file({ x: { dtype: "F32", shape: [] } }, 4),
-      "The data_offsets of the tensor 'x' must be [begin, end], they are undefined.",
+      "The header of the tensor 'x' lacks data_offsets; it must have dtype, shape, data_offsets.",
     ],
     [
       "reversed offsets",

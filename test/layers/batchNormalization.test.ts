@@ -95,7 +95,8 @@ describe("update operations", () => {
     ["rank 2", [null, 3], {}, "false", []],
     ["rank 2", [null, 3], {}, "absent", []],
     ["rank 4 not fused", [null, 4, 4, 3], { fused: false }, "placeholder", merged],
-    ["axis 1", [null, 3, 4, 4], { axis: 1 }, "placeholder", merged],
+    ["axis 1", [null, 3, 4, 4], { axis: 1 }, "placeholder", plain],
+    ["axis 2", [null, 3, 4, 4], { axis: 2 }, "placeholder", merged],
     ["rank 3", [null, 4, 3], {}, "placeholder", merged],
   ])("%s, training %s %s", (_, shape, options, training, expected) => {
     tf.layers.batchNormalization(input(shape), { name: "bn", training: trainings[training](), ...options });
@@ -103,7 +104,7 @@ describe("update operations", () => {
     const types = expected === merged ? ["Merge", "Merge"] : expected.map(() => "AssignSub");
     expect(updateOps().map((op) => op.type)).toEqual(types);
     const isFused = tf.getDefaultGraph().operations.some((op) => op.type === "FusedBatchNormV3");
-    expect(isFused).toBe(shape.length === 4 && options.fused !== false && options.axis !== 1);
+    expect(isFused).toBe(shape.length === 4 && options.fused !== false && options.axis !== 2);
   });
 });
 
@@ -156,8 +157,10 @@ const kinds: [string, number[], Options, "biased" | "unbiased"][] = [
   ["rank 2", [7, 5], {}, "biased"],
   ["rank 3", [2, 3, 5], {}, "biased"],
   ["rank 4 not fused", [2, 3, 2, 5], { fused: false }, "biased"],
-  ["rank 4, axis 1", [2, 5, 3, 2], { axis: 1 }, "biased"],
-  ["rank 4, axis -3", [2, 5, 3, 2], { axis: -3 }, "biased"],
+  ["rank 4, axis 1", [2, 5, 3, 2], { axis: 1 }, "unbiased"],
+  ["rank 4, axis -3", [2, 5, 3, 2], { axis: -3 }, "unbiased"],
+  ["rank 4, axis 1, not fused", [2, 5, 3, 2], { axis: 1, fused: false }, "biased"],
+  ["rank 4, axis 2", [2, 5, 3, 2], { axis: 2 }, "biased"],
   ["rank 3, axis 1", [2, 5, 3], { axis: 1 }, "biased"],
 ];
 
@@ -328,12 +331,12 @@ describe("mistakes", () => {
     [
       "fused of rank 2",
       () => tf.layers.batchNormalization(input([2, 3]), { fused: true }),
-      "InvalidArgumentError: layers.batchNormalization: fused needs rank 4 with axis 3, got [2,3] with axis 1.",
+      "InvalidArgumentError: layers.batchNormalization: fused needs rank 4 with axis 1 or 3, got [2,3] with axis 1.",
     ],
     [
-      "fused of axis 1",
-      () => tf.layers.batchNormalization(image(), { fused: true, axis: 1 }),
-      "InvalidArgumentError: layers.batchNormalization: fused needs rank 4 with axis 3, got [?,4,4,3] with axis 1.",
+      "fused of axis 2",
+      () => tf.layers.batchNormalization(image(), { fused: true, axis: 2 }),
+      "InvalidArgumentError: layers.batchNormalization: fused needs rank 4 with axis 1 or 3, got [?,4,4,3] with axis 2.",
     ],
     [
       "reuse without a name",
@@ -351,4 +354,32 @@ describe("mistakes", () => {
       'InvalidArgumentError: Variable bn/gamma already exists, disallowed. Did you mean to set reuse: true or reuse: "auto" in variableScope?',
     ],
   ])("%s", (_, body, message) => expectMistake(body, message));
+});
+
+test("axis 1 of rank 4 is fused as axis 3 is: the same numbers, the unbiased variance moves", async () => {
+  const shape = [2, 3, 4, 5];
+  const x = Float32Array.from({ length: 120 }, (_, i) => Math.sin(i * i));
+  const run = async (axis: 1 | 3): Promise<number[][]> => {
+    const graph = new tf.Graph();
+    const fetches = graph.asDefault(() => {
+      const given = tf.constant({ data: x, shape });
+      const images = axis === 1 ? given : tf.transpose(given, [0, 2, 3, 1]);
+      const y = tf.layers.batchNormalization(images, { axis, training: true, name: "bn" });
+      const [dx] = tf.gradients(tf.reduceSum(tf.multiply(y, y), null), [given]);
+      return [axis === 1 ? y : tf.transpose(y, [0, 3, 1, 2]), dx!];
+    });
+    const session = await tf.Session.create({ graph, onWarning: () => {} });
+    await session.run(graph.asDefault(() => tf.globalVariablesInitializer()));
+    const results = await session.run(fetches);
+    await session.run(graph.getCollection<tf.Operation>(tf.GraphKeys.UPDATE_OPS));
+    const moved = ["bn/moving_mean", "bn/moving_variance"].map((name) => session.variables().get(name)!);
+    session.close();
+    return [...results, ...moved].map(({ data }) => Array.from(data as Float32Array));
+  };
+  const [first, last] = [await run(1), await run(3)];
+  expect(first).toEqual(last);
+  const channel = x.filter((_, i) => Math.floor(i / 20) % 3 === 0);
+  const mean = channel.reduce((a, b) => a + b, 0) / 40;
+  const unbiased = channel.reduce((a, b) => a + (b - mean) ** 2, 0) / 39;
+  expect(first[3][0]).toBeCloseTo(1 - 0.01 * (1 - unbiased), 6);
 });

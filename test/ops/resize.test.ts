@@ -86,3 +86,19 @@ test("shapes", () => {
   expectShapes(ResizeBilinear, [["[1,4,5,3];[2]", "output dimensions must be positive"]], to(0, 9));
   expectShapes(ResizeBilinear, [["[1,4,5,3];[2]", "[1,?,?,3]"]]);
 });
+
+test("bilinear resizing of whole numbers gives the float32 of the same pixels", async () => {
+  const pixels = Array.from({ length: 2 * 3 * 5 * 3 }, (_, i) => (i * 37) % 256);
+  const graph = new tf.Graph();
+  const fetches = graph.asDefault(() =>
+    [tf.float32, tf.uint8, tf.int32].map((dtype) =>
+      tf.image.resizeBilinear(tf.reshape(tf.placeholder(dtype, [90], dtype.name), [2, 3, 5, 3]), [7, 4]),
+    ),
+  );
+  const session = await tf.Session.create({ graph, planner: { poison: true } });
+  const feeds = { "float32:0": pixels, "uint8:0": pixels, "int32:0": pixels };
+  const [floats, bytes, integers] = await session.run(fetches, feeds);
+  expect(floats.dtype).toBe("float32");
+  expect([bytes, integers]).toEqual([floats, floats]);
+  session.close();
+});

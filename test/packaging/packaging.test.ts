@@ -2,13 +2,14 @@
  * The tarball in projects that have nothing else: Node, TypeScript, Vite in development and built, Cloudflare. Each runs the
  * tutorial. Nothing is contacted but loopback, and by `npm install` npm's registry for what is not in npm's cache.
  */
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser } from "playwright-core";
 import { build, createServer, preview, type InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "../../scripts/server.ts";
 import { root } from "../../scripts/tools.ts";
+import { encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { findChromium } from "../helpers/chromium.ts";
 import { createProject, execute, lend, type Project } from "./project.ts";
 
@@ -41,10 +42,10 @@ function expectTutorial(answers: Record<string, Answer>, ...hosts: string[]): vo
   expect(answers).toEqual(Object.fromEntries(hosts.map((host) => [host, first])));
 }
 
-describe("the tarball", () => {
-  const read = (path: string): string => readFileSync(join(project.folder, "node_modules", path), "utf8");
+const read = (path: string): string => readFileSync(join(project.folder, "node_modules", path), "utf8");
 
-  it("brings its five dependencies and no Node", () => {
+describe("the tarball", () => {
+  it("brings its dependencies and no Node", () => {
     const installed = globSync(["node_modules/*", "node_modules/@*/*"], { cwd: project.folder });
     expect(installed.map((path) => path.replaceAll("\\", "/").slice("node_modules/".length)).sort()).toEqual([
       "@bufbuild",
@@ -52,9 +53,16 @@ describe("the tarball", () => {
       "@valibot",
       "@valibot/to-json-schema",
       "comlink",
+      "commander",
+      "fast-png",
+      "fflate",
       "hono",
+      "iobuffer",
       "trainlet",
       "valibot",
+      "web-csv-toolbox",
+      "yocto-spinner",
+      "yoctocolors",
     ]);
   });
 
@@ -72,7 +80,7 @@ describe("the tarball", () => {
   it("has source maps that carry their sources", () => {
     const folder = join(project.folder, "node_modules", "trainlet", "dist");
     const maps = globSync("**/*.js.map", { cwd: folder });
-    expect(maps).toHaveLength(globSync("{src,worker}/**/*.js", { cwd: folder }).length);
+    expect(maps).toHaveLength(globSync("{src,worker,cli}/**/*.js", { cwd: folder }).length);
     const wrong = maps.filter((path) => {
       const map = JSON.parse(read(`trainlet/dist/${path}`)) as { sources: string[]; sourcesContent: string[] };
       const source = path.replace(/\.js\.map$/, ".ts");
@@ -117,6 +125,34 @@ describe("Node", () => {
     >;
     expectTutorial(answers, "program", "inProcess", "worker");
     expect(operations).toBeGreaterThan(50);
+  });
+});
+
+describe("the command line", () => {
+  const trainlet = (...args: readonly string[]): Promise<string> =>
+    project.run("npm", "exec", "--no", "--offline", "--", "trainlet", ...args);
+  const golden = (name: string): string => join(root, "test/golden/metagraph/tutorial", name);
+
+  it("runs from the tarball", { timeout: 60_000 }, async () => {
+    const { version } = JSON.parse(read("trainlet/package.json")) as { version: string };
+    expect(await trainlet("--version")).toBe(`${version}\n`);
+    expect(await trainlet("stats", golden("graph.meta"), golden("ckpt"))).toContain("Moving statistics");
+    expect(await trainlet("plan", golden("graph.meta"), "--fetch", "net:0")).toMatch(/^Plan: \d+ steps/);
+    await trainlet("convert", golden("ckpt"), "model.safetensors");
+    await expect(trainlet("doctor", golden("graph.meta"), "model.safetensors", "--fetch", "net:0")).rejects.toThrow(
+      "BN001",
+    );
+    const photo = encodeSafetensors([
+      ["input_node", { dtype: "float32", shape: [2, 100, 100, 3], data: new Float32Array(60_000) }],
+    ]);
+    writeFileSync(join(project.folder, "photos.safetensors"), photo);
+    const lines = await trainlet("train", golden("graph.meta"), "--data", "photos.safetensors", "--steps", "2");
+    expect(
+      lines
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { step: number }).step),
+    ).toEqual([1, 2, 2]);
   });
 });
 

@@ -1,6 +1,8 @@
 /** tf.gradients: names, sums of several ways, what stops them. Each op's own gradient is tested with the op. */
 import { describe, expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
+import { createOp } from "../../src/ops/build.ts";
+import { SoftmaxCrossEntropyWithLogits } from "../../src/ops/crossEntropy.ts";
 
 interface Built {
   readonly ys: tf.Tensor | readonly tf.Tensor[];
@@ -160,4 +162,25 @@ test.each([true, false])("through cond, with the predicate %s", async (taken) =>
     { "p:0": taken },
   );
   expect(values).toEqual([taken ? [4, 8, 12] : [14, 14, 14]]);
+});
+
+test("a gradient has the shape of what it is the gradient of, as far as that is known", () => {
+  new tf.Graph().asDefault(() => {
+    const x = tf.placeholder(tf.float32, [null, 4, 4, 3], "x");
+    const y = tf.nn.maxPool(tf.nn.relu(tf.reshape(x, [-1, 4, 4, 3])), 2, { strides: 2, padding: "SAME" });
+    const flat = tf.reshape(y, [-1, 12]);
+    const [dx, dy] = tf.gradients(tf.reduceSum(tf.square(flat)), [x, y]);
+    expect([dx!.shape, dy!.shape]).toEqual([x.shape, y.shape]);
+  });
+});
+
+test("a gradient of another shape than its input is told", () => {
+  new tf.Graph().asDefault(() => {
+    const x = tf.placeholder(tf.float32, [2, 1], "x");
+    // TensorFlow's rule gives the broadcast shape back.
+    const loss = createOp(SoftmaxCrossEntropyWithLogits, [x, tf.ones([2, 3])], {}, "loss").outputs[0];
+    expect(() => tf.gradients(loss, [x])).toThrow(
+      "Incompatible shapes between op input and calculated input gradient. Forward operation: loss. Input index: 0. Original input shape: [2,1]. Calculated input gradient shape: [2,3].",
+    );
+  });
 });

@@ -37,6 +37,13 @@ describe("the hash", () => {
     expect(back).toBe(forth);
   });
 
+  test("takes all NaNs as one, whose payload is the machine's", async () => {
+    const nan = (word: number) => ({ ...tensor, data: new Float32Array(Uint32Array.of(word, 0x3f800000).buffer) });
+    const hashes = await Promise.all([0x7fc00000, 0xffc00000, 0x7f800001].map((word) => bitsHash([["a", nan(word)]])));
+    expect(new Set(hashes).size).toBe(1);
+    expect(await bitsHash([["a", nan(0x7f800000)]])).not.toBe(hashes[0]);
+  });
+
   test("depends on every bit, and on names and shapes", async () => {
     const minusZero = { ...tensor, data: new Float32Array([-0, 1]) };
     const variants = [

@@ -4,44 +4,20 @@ import { Tensor, type Operation } from "../../graph/operation.ts";
 import { sizeOf } from "../../graph/shape.ts";
 import { isVariable } from "../../graph/variableOps.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
-import type { KernelContext, KernelExports, KernelName, OpDefinition } from "../../ops/definition.ts";
+import type { KernelContext, KernelName, OpDefinition } from "../../ops/definition.ts";
 import { missingFeed } from "../feeds.ts";
-import type { Heap } from "../heap.ts";
 import { PlanBuffers } from "./buffers.ts";
+import { checkBudget, setLifetimes } from "./lifetimes.ts";
+import type { CompileRequest } from "./request.ts";
+import type { Watched } from "./finiteChecks.ts";
 import { neededNodes, readsOf } from "./needed.ts";
-import { order, type PlanNode } from "./order.ts";
+import { order, outputOf, type PlanNode } from "./order.ts";
 import { place } from "./place.ts";
 import { Plan, type Buffer, type FetchSource, type Step, type StepGuard, type UpdateCounter } from "./plan.ts";
-import { isUndecidedSwitch, type Guard, type Reach } from "./reach.ts";
-import { exhausted, inferPlanShapes } from "./shapes.ts";
+import { isUndecidedSwitch, type Guard } from "./reach.ts";
+import { changedBeforeRefusal, type Shadow } from "./shadows.ts";
+import { inferPlanShapes } from "./shapes.ts";
 import { variableUse } from "./variableUse.ts";
-
-/** Choices that tests make to prove the planner: the results must not depend on them. */
-export interface PlannerOptions {
-  readonly reuse: boolean;
-  readonly inPlace: boolean;
-}
-
-/** What the session gives a compilation. */
-export interface CompileRequest {
-  readonly reach: Reach;
-  readonly fetches: readonly (Tensor | Operation)[];
-  readonly fedShapes: ReadonlyMap<Tensor, readonly number[]>;
-  readonly definitionOf: (op: Operation) => OpDefinition;
-  readonly heap: Heap;
-  readonly kernels: KernelExports;
-  readonly maxMemoryBytes: number;
-  /** Bytes that are in use besides the arena: variables and the constants of all plans. */
-  readonly persistentBytes: () => number;
-  /** Address of a variable, made where it does not exist yet. */
-  readonly variableAddress: (op: Operation) => number;
-  readonly generatorAddress: (op: Operation) => number;
-  /** Batch-norm updates and their decay tensors, for counting. */
-  readonly counted: readonly { readonly update: Operation; readonly decay: Tensor }[];
-  readonly options: PlannerOptions;
-}
-
-const beforeRun = -1;
 
 export function compile(request: CompileRequest): Plan {
   return new Compiler(request).compile();
@@ -78,7 +54,7 @@ class Compiler {
   }
 
   #compile(): Plan {
-    const { reach, definitionOf, fetches, fedShapes } = this.#request;
+    const { reach, definitionOf, fetches, fedShapes, watched } = this.#request;
     this.#live = new Set(reach.operations);
     for (const op of reach.operations) {
       if (op.type === "Placeholder" && !fedShapes.has(op.outputs[0])) throw missingFeed(op);
@@ -87,7 +63,7 @@ class Compiler {
       reach,
       definitionOf,
       isFed: this.#isFed,
-      isFetched: (tensor) => fetches.includes(tensor),
+      isFetched: (tensor) => fetches.includes(tensor) || watched?.includes(tensor) === true,
       isVariable,
     });
     this.#buffers.shapes = inferPlanShapes(nodes, this.#request);
@@ -101,6 +77,7 @@ class Compiler {
     this.#countReaders(nodes);
 
     const feeds = [...fedShapes.keys()].map((tensor) => ({ tensor, buffer: this.#buffers.of(tensor) }));
+    for (const tensor of watched?.fed([...fedShapes.keys()]) ?? []) this.#checkFinite(watched!, tensor, true);
     for (const node of nodes) this.#emit(node);
     const sources = fetches.map((fetch) => this.#source(fetch));
     const counters: UpdateCounter[] = counted.map(({ update, decay }) => ({
@@ -115,9 +92,13 @@ class Compiler {
       guards: (op) => this.#guards(op),
       guardsOf: (tensor) => this.#guardsOf(tensor),
     });
-    this.#computeLifetimes(
+    const shadows = this.#shadow(sources.some((source) => source.guards.length > 0));
+    setLifetimes(
+      this.#steps,
+      this.#buffers.all,
       feeds.map((feed) => feed.buffer),
       [
+        ...shadows.map((shadow) => shadow.copy),
         ...sources.flatMap((source) => [source.buffer, ...source.guards.map((guard) => guard.predicate)]),
         ...writes.flatMap((write) => write.guards.map((guard) => guard.predicate)),
         ...counters.flatMap((counter) => [counter.decay, ...counter.guards.map((guard) => guard.predicate)]),
@@ -125,7 +106,7 @@ class Compiler {
     );
     const arena = this.#buffers.all.filter((buffer) => buffer.storage === "arena");
     const arenaBytes = place(arena, this.#request.options.reuse);
-    this.#checkBudget(arenaBytes);
+    checkBudget(arenaBytes, this.#buffers.all, this.#request);
     return new Plan({
       steps: this.#steps,
       feeds,
@@ -135,9 +116,10 @@ class Compiler {
       reads,
       writes,
       generators: this.#generators,
-      refusesLate: this.#refusesLate(),
+      shadows,
       counters,
       operations: reach.operations,
+      shapes: this.#buffers.shapes,
       blocks: this.#buffers.blocks,
     });
   }
@@ -148,11 +130,44 @@ class Compiler {
     return this.#request.reach.constants.valueOf(tensor);
   }
 
-  #refusesLate(): boolean {
-    const changes = (op: Operation): boolean =>
-      this.#request.definitionOf(op).updates !== undefined || this.#generators.includes(op);
-    const first = this.#steps.findIndex((step) => step.operations.some(changes));
-    return first >= 0 && this.#steps.some((step, i) => step.check && i > first);
+  /** Copies, at the start of the run, of what it may have to take back. */
+  #shadow(always: boolean): Shadow[] {
+    const { definitionOf } = this.#request;
+    const updatedBy = (op: Operation): Buffer[] =>
+      (definitionOf(op).updates ?? []).map(({ ref }) => this.#buffers.of(op.inputs[ref]));
+    const changed = [...changedBeforeRefusal(this.#steps, updatedBy, always)];
+    const shadows = changed.map(([of]) => {
+      const about = { shape: of.shape, ...(of.dtype && { dtype: of.dtype }) };
+      return { of, copy: this.#buffers.make("arena", `${of.label} before the run`, of.bytes, about) };
+    });
+    const steps = shadows.map(({ of, copy }, i) => {
+      const args = [copy, of, of.bytes];
+      return { kernel: "copyBytes" as const, operations: [changed[i][1]], args, guards: [], frees: [] };
+    });
+    this.#steps.unshift(...steps);
+    return shadows;
+  }
+
+  /** Checks what is watched of this operation's results. */
+  #watch(op: Operation): void {
+    const { watched, reach, definitionOf } = this.#request;
+    const isNeeded = (tensor: Tensor): boolean => this.#needed.has(tensor);
+    for (const tensor of watched?.behind(op, { reach, definitionOf, isNeeded }) ?? [])
+      this.#checkFinite(watched!, tensor, false);
+  }
+
+  #checkFinite(watched: Watched, tensor: Tensor, fed: boolean): void {
+    const error = (code: number): Error => watched.error(tensor, code, fed);
+    const buffer = this.#buffers.of(tensor);
+    this.#requireKernel("checkFinite", tensor.op);
+    this.#callEarly({
+      kernel: "checkFinite",
+      operations: [tensor.op],
+      args: [buffer, buffer.bytes / 4],
+      guards: fed ? [] : this.#guards(tensor.op),
+      check: { error, reads: [] },
+      frees: [],
+    });
   }
 
   // Steps
@@ -236,6 +251,7 @@ class Compiler {
     const snapshots = this.#takeSnapshots(node);
     if (definition.plan.kind === "merge") this.#emitMerge(node.last, snapshots);
     else if (definition.plan.kind === "kernel") definition.plan.emit(this.#context(node, definition, snapshots));
+    for (const op of node.operations) this.#watch(op);
     for (const root of readsOf(node, this.#request.reach)) this.#readers.set(root, this.#readers.get(root)! - 1);
   }
 
@@ -287,7 +303,6 @@ class Compiler {
 
   #context(node: PlanNode, definition: OpDefinition, snapshots: ReadonlyMap<Tensor, Buffer>): KernelContext {
     const [op] = node.operations;
-    const { last } = node;
     const guards = this.#guards(op);
     const { reach, kernels } = this.#request;
     const bufferOf = (tensor: Tensor): Buffer => snapshots.get(reach.rootOf(tensor)) ?? this.#buffers.of(tensor);
@@ -296,8 +311,8 @@ class Compiler {
       absorbed: node.operations.slice(1),
       inputShape: (i) => this.#buffers.shapeOf(op.inputs[i]),
       inputDtype: (i) => op.inputs[i].dtype.base,
-      outputShape: (i) => this.#buffers.shapeOf(last.outputs[i]),
-      isNeeded: (i) => this.#needed.has(last.outputs[i]),
+      outputShape: (i) => this.#buffers.shapeOf(outputOf(node, i)),
+      isNeeded: (i) => this.#needed.has(outputOf(node, i)),
       constant: (i) => {
         const value = this.#constant(op.inputs[i]);
         if (!value)
@@ -308,6 +323,7 @@ class Compiler {
       },
       input: (i) => (isUpdated(definition, i) ? this.#buffers.of(op.inputs[i]) : bufferOf(op.inputs[i])),
       tensor: (of, i) => bufferOf(of.inputs[i]),
+      tensorShape: (of, i) => this.#buffers.shapeOf(of.inputs[i]),
       output: (i) => this.#output(node, i),
       scratch: (bytes) => this.#buffers.make("arena", `scratch of ${op.name}`, bytes),
       generator: () => {
@@ -317,6 +333,8 @@ class Compiler {
         });
       },
       attributes: (words) => this.#buffers.attributes(words),
+      convolution: this.#request.convolution,
+      has: (kernel) => kernels[kernel] !== undefined,
       query: (kernel, ...args) => {
         this.#requireKernel(kernel, op);
         const bytes = (kernels[kernel] as (...sizes: number[]) => number)(...args);
@@ -340,7 +358,7 @@ class Compiler {
   /** The buffer of an output; the input's own where the kernel may write over it and nobody else needs it. */
   #output(node: PlanNode, index: number): Buffer {
     const { reach, definitionOf, options } = this.#request;
-    const output = node.last.outputs[index];
+    const output = outputOf(node, index);
     const known = this.#buffers.known(output);
     if (known) return known;
     const { plan } = definitionOf(node.operations[0]);
@@ -372,33 +390,6 @@ class Compiler {
       shape: this.#buffers.shapeOf(fetch),
       guards: this.#guardsOf(fetch),
     };
-  }
-
-  // Memory
-
-  #computeLifetimes(fed: readonly Buffer[], atEnd: readonly (Buffer | null)[]): void {
-    const use = (buffer: Buffer, step: number): void => {
-      buffer.firstStep = Math.min(buffer.firstStep, step);
-      buffer.lastStep = Math.max(buffer.lastStep, step);
-    };
-    for (const buffer of fed) use(buffer, beforeRun);
-    this.#steps.forEach((step, i) => {
-      for (const arg of step.args) if (typeof arg === "object") use(arg, i);
-      for (const guard of step.guards) use(guard.predicate, i);
-      for (const buffer of step.check?.reads ?? []) use(buffer, i);
-    });
-    for (const buffer of atEnd) if (buffer) use(buffer, this.#steps.length);
-    this.#steps.forEach((step, i) => {
-      step.frees = this.#buffers.all.filter((buffer) => buffer.storage === "arena" && buffer.lastStep === i);
-    });
-  }
-
-  #checkBudget(arenaBytes: number): void {
-    const total = this.#request.persistentBytes() + arenaBytes;
-    const { maxMemoryBytes } = this.#request;
-    if (total <= maxMemoryBytes) return;
-    const largest = this.#buffers.all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-    throw exhausted(total, maxMemoryBytes, largest);
   }
 }
 

@@ -2,11 +2,13 @@
  * Values that are known before a run: Consts, small feeds, and what folds from them (shapes, axes, predicates). A feed whose
  * value was used joins the plan's key.
  */
+import { bool } from "../../graph/dtype.ts";
 import { InvalidArgumentError } from "../../graph/errors.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { isFullyDefined, type Shape } from "../../graph/shape.ts";
 import type { TensorValue } from "../../graph/tensorValue.ts";
-import type { NodeView, OpDefinition } from "../../ops/definition.ts";
+import { isVariable } from "../../graph/variableOps.ts";
+import { viewed, type NodeView, type OpDefinition } from "../../ops/definition.ts";
 
 /** Beyond this many elements a value is computed by kernels. */
 export const foldLimit = 1024;
@@ -16,6 +18,8 @@ export interface ConstantsRequest {
   readonly isFed: (tensor: Tensor) => boolean;
   /** A feed's value, if it is small. */
   readonly fedValue: (tensor: Tensor) => TensorValue | undefined;
+  /** True if the variable has a value when the run begins. */
+  readonly isInitialized: (variable: Operation) => boolean;
 }
 
 export class PlanConstants {
@@ -27,6 +31,8 @@ export class PlanConstants {
   #shapes: ReadonlyMap<Tensor, readonly number[]> = new Map();
   /** Feeds that values were derived from. */
   readonly decidingFeeds = new Set<Tensor>();
+  /** Variables of which it was asked whether they have a value. */
+  readonly decidingVariables = new Set<Operation>();
 
   constructor(request: ConstantsRequest) {
     this.#request = request;
@@ -78,10 +84,18 @@ export class PlanConstants {
     if (op.type === "Const") return op.tensor("value");
     const definition = definitionOf(op);
     if (definition.fold) return definition.fold(this.view(op))?.[tensor.index];
-    if (definition.plan.kind !== "view" || tensor.index > 0) return undefined;
-    const value = this.valueOf(inputOf(op, definition.plan.of));
-    const [shape] = value ? definition.shape(this.view(op)) : [null];
+    if (definition.plan.kind === "initialized") return this.#hasValue(op);
+    if (definition.plan.kind !== "view" || (tensor.index > 0 && definition.plan.of !== "each")) return undefined;
+    const value = this.valueOf(inputOf(op, viewed(definition.plan, tensor.index)));
+    const shape = value ? definition.shape(this.view(op))[tensor.index] : null;
     return value && isFullyDefined(shape) ? { ...value, shape } : value;
+  }
+
+  #hasValue(op: Operation): TensorValue {
+    let variable = inputOf(op, 0).op;
+    while (!isVariable(variable)) variable = inputOf(variable, 0).op;
+    this.decidingVariables.add(variable);
+    return { dtype: bool, shape: [], data: Uint8Array.of(Number(this.#request.isInitialized(variable))) };
   }
 
   /** The node as shape rules and folds see it in this plan. */

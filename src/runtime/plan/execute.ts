@@ -9,6 +9,14 @@ import { writeFeed, type Feed } from "../feeds.ts";
 import type { Heap } from "../heap.ts";
 import type { Buffer, FetchSource, Plan, StepGuard } from "./plan.ts";
 
+/** What a profiled run tells of its steps. */
+export interface StepClock {
+  startRun(): void;
+  stopRun(): void;
+  start(step: number): void;
+  stop(step: number): void;
+}
+
 type Kernel = (...args: number[]) => unknown;
 
 interface BoundStep {
@@ -25,6 +33,10 @@ export class Executor {
   readonly #kernels: KernelExports;
   readonly #poison: boolean;
   #arena = -1;
+  /** False while a run writes its feeds: until then it has changed nothing, and made no copies. */
+  #started = false;
+  readonly #written: Operation[] = [];
+  readonly #moved: Operation[] = [];
   #steps: readonly BoundStep[] = [];
 
   constructor(plan: Plan, heap: Heap, kernels: KernelExports, poison: boolean) {
@@ -47,20 +59,52 @@ export class Executor {
     }));
   }
 
-  run(feeds: readonly Feed[]): void {
+  run(feeds: readonly Feed[], clock?: StepClock): void {
+    clock?.startRun();
+    this.#started = false;
     if (this.#poison) this.#poisonArena();
-    feeds.forEach((feed, i) => writeFeed(this.#heap, feed, this.#addressOf(this.#plan.parts.feeds[i].buffer)));
-    for (const step of this.#steps) {
+    for (let i = 0; i < feeds.length; i++) {
+      const feed = feeds[i];
+      const address = this.#addressOf(this.#plan.parts.feeds[i].buffer);
+      if (feed.write) feed.write(this.#heap, address, this.#kernels);
+      else writeFeed(this.#heap, feed, address);
+    }
+    this.#started = true;
+    for (let i = 0; i < this.#steps.length; i++) {
+      const step = this.#steps[i];
       if (step.guards.length > 0 && !this.#holds(step.guards)) continue;
+      clock?.start(i);
       const code = step.kernel(...step.args);
+      clock?.stop(i);
       if (step.check && code !== 0) throw step.check(code as number, this.#read);
       if (this.#poison) for (const buffer of step.frees) this.#fill(this.#addressOf(buffer), buffer.bytes);
     }
+    clock?.stopRun();
+  }
+
+  /** False where the last run ended in writing its feeds. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Puts variables and generators back to what they were before a run that is refused. */
+  takeBack(): void {
+    if (!this.#started) return;
+    for (const { of, copy } of this.#plan.parts.shadows)
+      this.#kernels.copyBytes(this.#addressOf(of), this.#addressOf(copy), of.bytes);
+  }
+
+  /** The only element of the fetched tensor `index`. */
+  scalar(index: number): number {
+    const { fetch, buffer } = this.#plan.parts.fetches[index];
+    const { dtype } = fetch as Tensor;
+    return Number(this.#heap.view(dtype)[this.#addressOf(buffer!) / dtype.size]);
   }
 
   /** A fetched tensor whose branch this run did not take. */
   missingFetch(): FetchSource | null {
-    return this.#plan.parts.fetches.find((source) => !this.#holds(source.guards)) ?? null;
+    for (const source of this.#plan.parts.fetches) if (!this.#holds(source.guards)) return source;
+    return null;
   }
 
   /** Copies of the fetched tensors, undefined for operations. */
@@ -96,16 +140,20 @@ export class Executor {
     });
   }
 
-  /** Variables that the last run wrote. */
-  written(): Operation[] {
-    return this.#plan.parts.writes.filter(({ guards }) => this.#holds(guards)).map(({ variable }) => variable);
+  /** Variables that the last run wrote; valid until the next. */
+  written(): readonly Operation[] {
+    this.#written.length = 0;
+    for (const { variable, guards } of this.#plan.parts.writes) if (this.#holds(guards)) this.#written.push(variable);
+    return this.#written;
   }
 
-  /** Updates of batch-norm statistics that ran with a decay other than 0. */
-  movedStatistics(): Operation[] {
-    return this.#plan.parts.counters
-      .filter(({ decay, guards }) => this.#holds(guards) && this.#heap.views.float32[this.#addressOf(decay) / 4] !== 0)
-      .map(({ update }) => update);
+  /** Updates of batch-norm statistics that ran with a decay other than 0; valid until the next run. */
+  movedStatistics(): readonly Operation[] {
+    this.#moved.length = 0;
+    const { float32 } = this.#heap.views;
+    for (const { update, decay, guards } of this.#plan.parts.counters)
+      if (this.#holds(guards) && float32[this.#addressOf(decay) / 4] !== 0) this.#moved.push(update);
+    return this.#moved;
   }
 
   readonly #read = (ref: BufferRef, dtype: DType): TypedArray => {
@@ -118,7 +166,9 @@ export class Executor {
   }
 
   #holds(guards: readonly StepGuard[]): boolean {
-    return guards.every(({ predicate, value }) => (this.#heap.views.uint8[this.#addressOf(predicate)] !== 0) === value);
+    for (const { predicate, value } of guards)
+      if ((this.#heap.views.uint8[this.#addressOf(predicate)] !== 0) !== value) return false;
+    return true;
   }
 
   #poisonArena(): void {

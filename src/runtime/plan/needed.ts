@@ -1,7 +1,7 @@
 /** Which nodes of a plan run: those with effects, and what these and the fetches read. */
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import type { OpDefinition } from "../../ops/definition.ts";
-import type { PlanNode } from "./order.ts";
+import { outputsOf, type PlanNode } from "./order.ts";
 import type { Guard, Reach } from "./reach.ts";
 
 export interface NeededRequest {
@@ -23,8 +23,11 @@ export function neededNodes(
   for (const fetch of fetches) if (fetch instanceof Tensor) want(reach.conditionOf(fetch) ?? []);
   for (const node of nodes.toReversed()) {
     if (!isComputed(node, request)) continue;
-    const hasEffect = node.operations.some((op) => definitionOf(op).updates || definitionOf(op).stateful);
-    if (!hasEffect && !node.last.outputs.some((output) => wanted.has(output))) continue;
+    const hasEffect = node.operations.some((op) => {
+      const { updates, stateful, mayRefuse } = definitionOf(op);
+      return updates || stateful || mayRefuse?.(op);
+    });
+    if (!hasEffect && !outputsOf(node).some((output) => wanted.has(output))) continue;
     found.add(node);
     for (const root of readsOf(node, reach)) wanted.add(root);
     want(reach.guardsOf(node.last));

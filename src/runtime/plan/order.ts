@@ -39,8 +39,19 @@ export function order(request: OrderRequest): PlanNode[] {
   return schedule(nodes, successors, added);
 }
 
+/** The output of a node with this index: of the last of its operations that has one. Each passes on output 0 only. */
+export function outputOf(node: PlanNode, index: number): Tensor {
+  return node.operations.findLast((op) => op.outputs.length > index)!.outputs[index];
+}
+
+/** All outputs that a node gives: those of its last operation, and what the others have besides output 0. */
+export function outputsOf(node: PlanNode): Tensor[] {
+  return node.operations.flatMap((op) => (op === node.last ? op.outputs : op.outputs.slice(1)));
+}
+
 /** Joins producers with the only consumer that their kernel can take along. */
-function fuse({ reach, definitionOf, isFed, isFetched }: OrderRequest): PlanNode[] {
+function fuse(request: OrderRequest): PlanNode[] {
+  const { reach, definitionOf, isFed, isFetched } = request;
   const live = new Set(reach.operations);
   const controls = new Set(reach.operations.flatMap((op) => op.controlInputs));
   const follower = (head: Operation, op: Operation): Operation | null => {
@@ -58,13 +69,17 @@ function fuse({ reach, definitionOf, isFed, isFetched }: OrderRequest): PlanNode
     return reach.guardsOf(consumer).length === reach.guardsOf(op).length ? consumer : null;
   };
   const taken = new Set<Operation>();
+  const chains = new Map<Operation, readonly Operation[]>();
   const nodes: PlanNode[] = [];
   for (const head of reach.operations) {
     if (taken.has(head)) continue;
     const operations = [head];
     for (let next = follower(head, head); next && !taken.has(next); next = follower(head, next)) {
+      // Where the head has outputs besides, what else the consumer needs may need these.
+      if (head.outputs.length > 1 && closesCycle(operations, next, chains, request)) break;
       operations.push(next);
       taken.add(next);
+      for (const op of operations) chains.set(op, operations);
     }
     taken.add(head);
     nodes.push({ operations, last: operations[operations.length - 1], snapshots: new Map() });
@@ -72,18 +87,35 @@ function fuse({ reach, definitionOf, isFed, isFetched }: OrderRequest): PlanNode
   return nodes;
 }
 
+/** Whether `next` needs something, other than output 0 of the last of `operations`, that needs one of them. */
+function closesCycle(
+  operations: readonly Operation[],
+  next: Operation,
+  chains: ReadonlyMap<Operation, readonly Operation[]>,
+  request: OrderRequest,
+): boolean {
+  const seen = new Set<Operation>([...operations, next]);
+  const stack = operationsBefore(next, request).filter((op) => !operations.includes(op));
+  for (let op = stack.pop(); op; op = stack.pop()) {
+    for (const each of chains.get(op) ?? [op]) {
+      if (seen.has(each)) continue;
+      seen.add(each);
+      const before = operationsBefore(each, request);
+      if (before.some((other) => operations.includes(other))) return true;
+      stack.push(...before);
+    }
+  }
+  return false;
+}
+
+/** What must have run before an operation. */
+function operationsBefore(op: Operation, { reach, isFed }: OrderRequest): Operation[] {
+  const tensors = [...reach.inputsOf(op), ...reach.guardsOf(op).map((guard) => guard.predicate)];
+  return [...tensors.filter((tensor) => !isFed(tensor)).map((tensor) => tensor.op), ...op.controlInputs];
+}
+
 function predecessors(node: PlanNode, request: OrderRequest, nodeOf: ReadonlyMap<Operation, PlanNode>): PlanNode[] {
-  const ops = node.operations.flatMap((op) => [
-    ...request.reach
-      .inputsOf(op)
-      .filter((input) => !request.isFed(input))
-      .map((input) => input.op),
-    ...op.controlInputs,
-    ...request.reach
-      .guardsOf(op)
-      .filter((guard) => !request.isFed(guard.predicate))
-      .map((guard) => guard.predicate.op),
-  ]);
+  const ops = node.operations.flatMap((op) => operationsBefore(op, request));
   return [...new Set(ops.map((op) => nodeOf.get(op)!))].filter((before) => before !== node);
 }
 

@@ -4,6 +4,7 @@ import type { Operation, Tensor } from "../../graph/operation.ts";
 import type { CheckError, KernelName } from "../../ops/definition.ts";
 import { formatBytes } from "../heap.ts";
 import type { Placeable } from "./place.ts";
+import type { Shadow } from "./shadows.ts";
 
 export type Storage = "arena" | "variable" | "constant" | "generator";
 
@@ -71,10 +72,11 @@ export interface PlanParts {
   /** What gives a variable a value. */
   readonly writes: readonly VariableWrite[];
   readonly generators: readonly Operation[];
-  /** True if a step may refuse the run after another has changed variables or generators. */
-  readonly refusesLate: boolean;
+  /** What is taken back if the run is refused after it was changed. */
+  readonly shadows: readonly Shadow[];
   readonly counters: readonly UpdateCounter[];
   readonly operations: readonly Operation[];
+  readonly shapes: ReadonlyMap<Tensor, readonly number[]>;
   /** Blocks of the heap that belong to this plan: constants and attribute blocks. */
   readonly blocks: readonly number[];
 }

@@ -5,7 +5,7 @@
 import { InvalidArgumentError, UnimplementedError } from "../../graph/errors.ts";
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import { elementAt } from "../../graph/tensorValue.ts";
-import type { OpDefinition } from "../../ops/definition.ts";
+import { viewed, type OpDefinition } from "../../ops/definition.ts";
 import type { PlanConstants } from "./constants.ts";
 
 /** A predicate that only the run decides, and the value under which an operation runs. */
@@ -89,7 +89,7 @@ export function reach(request: Request): Reach {
       const definition = definitionOf(at.op);
       const { plan } = definition;
       if (definition.updates && at.index === 0) at = at.op.inputs[definition.updates[0].ref];
-      else if (plan.kind === "view") at = at.op.inputs[plan.of];
+      else if (plan.kind === "view") at = at.op.inputs[viewed(plan, at.index)];
       else if (plan.kind === "switch") at = at.op.inputs[0];
       else if (plan.kind === "merge" && at.index === 0 && chosen.has(at.op)) at = at.op.inputs[chosen.get(at.op)!];
       else return at;
@@ -104,6 +104,24 @@ export function reach(request: Request): Reach {
     }
     return op.inputs;
   };
+
+  /** Whether a variable has a value is known before the run: not behind an operation that gives it one. */
+  function refuseAfterUpdate(op: Operation, variable: Operation): void {
+    const before = closure([op], (each) => [
+      ...inputsOf(each)
+        .filter((input) => !isFed(input))
+        .map((input) => input.op),
+      ...each.controlInputs,
+    ]);
+    for (const other of before) {
+      const updates = definitionOf(other).updates ?? [];
+      if (updates.some(({ ref }) => root(other.inputs[ref]).op === variable))
+        throw refusal(
+          op,
+          `it is told whether '${variable.name}' has a value at the beginning of the run, but stands behind '${other.name}', which gives it one; ask in a run of its own`,
+        );
+    }
+  }
 
   request.fetches.forEach((fetch, i) => {
     if (fetchedOps[i] === null) return;
@@ -125,6 +143,9 @@ export function reach(request: Request): Reach {
   for (const op of operations) {
     const { plan } = definitionOf(op);
     if (plan.kind === "refused") throw refusal(op, plan.why);
+  }
+  for (const op of operations) {
+    if (definitionOf(op).plan.kind === "initialized") refuseAfterUpdate(op, root(op.inputs[0]).op);
   }
   return {
     operations,

@@ -4,7 +4,7 @@ import { InvalidArgumentError, ResourceExhaustedError } from "../../graph/errors
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { formatShape, isFullyDefined, sizeOf } from "../../graph/shape.ts";
 import { inferShapes } from "../../ops/build.ts";
-import type { OpDefinition } from "../../ops/definition.ts";
+import { viewed, type OpDefinition } from "../../ops/definition.ts";
 import { formatBytes } from "../heap.ts";
 import type { PlanNode } from "./order.ts";
 import type { Reach } from "./reach.ts";
@@ -37,7 +37,7 @@ export function inferPlanShapes(nodes: readonly PlanNode[], request: ShapeReques
       if (request.fedShapes.has(output)) return;
       let shape = inferred[i];
       // A placeholder with a default declares less than the default is.
-      if (!isFullyDefined(shape) && definition.plan.kind === "view") shape = inputs[definition.plan.of];
+      if (!isFullyDefined(shape) && definition.plan.kind === "view") shape = inputs[viewed(definition.plan, i)];
       if (!isFullyDefined(shape)) shape = constants.valueOf(output)?.shape ?? shape;
       if (!isFullyDefined(shape)) {
         throw new InvalidArgumentError(

@@ -1,13 +1,12 @@
 /** tf.train.AdamOptimizer (tensorflow/python/training/adam.py; Kingma and Ba 2015) and AdamW with decoupled weight decay
  * (tensorflow/contrib/opt/python/training/weight_decay_optimizers.py; Loshchilov and Hutter 2019). */
-import { attr } from "../../graph/attr.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import type { Variable } from "../../graph/variable.ts";
-import { createOp } from "../../ops/build.ts";
+import { isResource } from "../../graph/variableOps.ts";
 import { multiply } from "../../ops/elementwise.ts";
 import { group } from "../../ops/identity.ts";
 import { ApplyAdam } from "../../ops/optimizer.ts";
-import { Assign, assignSub } from "../../ops/state.ts";
+import { assignOp, assignSub } from "../../ops/state.ts";
 import { Optimizer, type Hyperparameter, type OptimizerOptions } from "./optimizer.ts";
 
 export interface AdamOptions extends OptimizerOptions {
@@ -76,12 +75,8 @@ export class AdamOptimizer extends Optimizer {
       graph.colocateWith(power1.op, () =>
         [this.#tensors.beta1, this.#tensors.beta2].map((beta, i) => {
           const power = this.#powers[i];
-          const attrs = {
-            T: attr.type(power.dtype),
-            validate_shape: attr.bool(true),
-            use_locking: attr.bool(false),
-          };
-          return createOp(Assign, [power.ref, multiply(power, beta)], attrs, "Assign");
+          const name = isResource(power) ? "AssignVariableOp" : "Assign";
+          return assignOp(power, multiply(power, beta), { name, useLocking: false });
         }),
       ),
     );

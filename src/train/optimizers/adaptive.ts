@@ -84,8 +84,9 @@ export class AdagradOptimizer extends Optimizer {
   }
 
   protected override applyDense(gradient: Tensor, variable: Variable): Operation {
-    const inputs = [variable, this.slot(variable, "accumulator"), this.#rate, gradient];
-    return this.update(ApplyAdagrad, inputs, { update_slots: true });
+    return this.update(ApplyAdagrad, [variable, this.slot(variable, "accumulator"), this.#rate, gradient], {
+      update_slots: true,
+    });
   }
 }
 

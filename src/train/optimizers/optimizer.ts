@@ -3,15 +3,16 @@
 import { attr } from "../../graph/attr.ts";
 import { GraphKeys } from "../../graph/collections.ts";
 import { float32 } from "../../graph/dtype.ts";
-import { InvalidArgumentError, UnimplementedError } from "../../graph/errors.ts";
+import { InvalidArgumentError } from "../../graph/errors.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Operation, Tensor } from "../../graph/operation.ts";
 import { Variable } from "../../graph/variable.ts";
+import { isResource } from "../../graph/variableOps.ts";
 import { constant, convertToTensor, createOp } from "../../ops/build.ts";
-import type { OpDefinition } from "../../ops/definition.ts";
 import { group } from "../../ops/identity.ts";
 import { zerosInitializer } from "../../ops/initializers.ts";
-import { assignAdd } from "../../ops/state.ts";
+import type { ApplyDefinition } from "../../ops/optimizer.ts";
+import { assignAddOp } from "../../ops/state.ts";
 import { getVariable, variable, type Initializer } from "../../ops/variables.ts";
 import { gradients, tuple } from "../gradients.ts";
 
@@ -119,12 +120,6 @@ export abstract class Optimizer {
       const names = gradsAndVars.map(([, item]) => item.name).join(", ");
       throw new InvalidArgumentError(`No gradients provided for any variable: [${names}].`);
     }
-    for (const [, item] of present) {
-      if (item.op.type === "VarHandleOp")
-        throw new UnimplementedError(
-          `Optimizer '${this.name}' cannot be built for '${item.name}': it is a resource variable. Use a reference variable.`,
-        );
-    }
     const [[, { graph }]] = present;
     return graph.asDefault(() => {
       graph.controlDependencies(null, () => this.createSlots(present.map(([, item]) => item)));
@@ -140,7 +135,7 @@ export abstract class Optimizer {
         return graph.controlDependencies([this.finish(updates, "update")], () =>
           graph.colocateWith(step.op, () => {
             const one = constant(step.dtype.name === "int64" ? 1n : 1, { dtype: step.dtype, name: "value" });
-            return assignAdd(step, one, scope).op;
+            return assignAddOp(step, one, scope);
           }),
         );
       });
@@ -207,7 +202,7 @@ export abstract class Optimizer {
     const known = made.get(graph);
     if (known) return known;
     const created = graph.colocateWith(beside.op, () =>
-      variable(initialValue, { dtype: float32, name, trainable: false }),
+      variable(initialValue, { dtype: float32, name, trainable: false, useResource: isResource(beside) }),
     );
     made.set(graph, created);
     return created;
@@ -218,16 +213,18 @@ export abstract class Optimizer {
     return convertToTensor(typeof value === "function" ? value() : value, { dtype: float32, name });
   }
 
-  /** An Apply operation. */
+  /** An Apply operation: over a resource its Resource form. */
   protected update(
-    definition: OpDefinition,
-    inputs: readonly (Tensor | Variable)[],
+    definition: ApplyDefinition,
+    inputs: readonly [Variable, ...(Tensor | Variable)[]],
     attrs: Readonly<Record<string, boolean>> = {},
   ): Operation {
+    const [{ dtype }] = inputs;
+    const form = isResource(inputs[0]) ? definition.resource : definition;
     const tensors = inputs.map((input) => (input instanceof Variable ? input.ref : input));
     const flags = Object.entries({ use_locking: this.#useLocking, ...attrs });
     const values = Object.fromEntries(flags.map(([name, flag]) => [name, attr.bool(flag)]));
-    return createOp(definition, tensors, { T: attr.type(tensors[0].dtype), ...values }, definition.type);
+    return createOp(form, tensors, { T: attr.type(dtype), ...values }, form.type);
   }
 }
 
@@ -245,6 +242,7 @@ export function createSlot(primary: Variable, name: string, initializer: Initial
       dtype: primary.dtype,
       initializer,
       trainable: false,
+      useResource: isResource(primary),
     }),
   );
 }

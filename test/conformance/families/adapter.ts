@@ -32,9 +32,16 @@ export async function evaluate(
   return withSession(graph, async (session) => new Map(Object.entries(await session.run(outputs, feeds))));
 }
 
+let convolution: tf.SessionOptions["convolution"];
+
+/** Sets the option of all sessions from here on. */
+export function setConvolution(option: tf.SessionOptions["convolution"]): void {
+  convolution = option;
+}
+
 /** Runs `body` with a session that is closed afterwards. The doctor is silent: some cases are wrong on purpose. */
 export async function withSession<T>(graph: tf.Graph, body: (session: tf.Session) => Promise<T>): Promise<T> {
-  const session = await tf.Session.create({ graph, onWarning: () => {} });
+  const session = await tf.Session.create({ graph, onWarning: () => {}, ...(convolution && { convolution }) });
   try {
     return await body(session);
   } finally {

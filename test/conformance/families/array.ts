@@ -79,9 +79,30 @@ const builders: { readonly [op: string]: Builder | undefined } = {
   StridedSlice: (input, { attrs }) => ({ y: tf.stridedSlice(input("x"), ...subscript(attrs.string("spec"))) }),
   Split: (input, golden) => {
     const axis = golden.attrs.number("axis");
-    const [y, y2] = tf.split(input("x"), [shapeOf(golden, "y").at(axis)!, -1], axis);
-    return { y, y2 };
+    const names = [...golden.outputs.keys()].filter((name) => /^y\d*$/.test(name));
+    const sizes = names.map((name) => shapeOf(golden, name).at(axis)!);
+    // The last takes what the others leave, expected or not.
+    const parts = tf.split(input("x"), [...sizes.slice(0, -1), -1], axis);
+    return Object.fromEntries(names.map((name, i) => [name, parts[i]]));
   },
+  Unpack: (input, golden) => {
+    const parts = tf.unstack(input("x"), { axis: golden.attrs.has("axis") ? golden.attrs.number("axis") : 0 });
+    const names = [...golden.outputs.keys()].filter((name) => /^y\d*$/.test(name));
+    return Object.fromEntries(names.map((name, i) => [name, parts[i]]));
+  },
+  ReverseV2: (input, { attrs }) => ({
+    y: tf.reverse(input("x"), attrs.has("axes") ? attrs.numbers("axes") : [attrs.number("axis")]),
+  }),
+  SpaceToDepth: (input, { attrs }) => ({ y: tf.spaceToDepth(input("x"), attrs.number("block_size")) }),
+  DepthToSpace: (input, { attrs }) => ({ y: tf.depthToSpace(input("x"), attrs.number("block_size")) }),
+  Cumsum: (input, { attrs }) => ({
+    y: tf.cumsum(input("x"), attrs.number("axis"), {
+      exclusive: flag(attrs, "exclusive"),
+      reverse: flag(attrs, "reverse"),
+    }),
+  }),
+  BroadcastTo: (input, golden) => ({ y: tf.broadcastTo(input("x"), shapeOf(golden, "y")) }),
+  GatherNd: (input) => ({ y: tf.gatherNd(input("x"), input("indices")) }),
   "ExpandDims/Squeeze": (input, { attrs }) => {
     const axis = attrs.number("expand_axis");
     const y = tf.expandDims(input("x"), axis);

@@ -11,9 +11,16 @@ const axisOf = ({ attrs }: GoldenCase): number => (attrs.has("axis") ? attrs.num
 
 const unaries: { readonly [op: string]: Unary | undefined } = {
   abs: (x) => tf.abs(x),
+  acos: (x) => tf.acos(x),
+  acosh: (x) => tf.acosh(x),
+  asin: (x) => tf.asin(x),
+  asinh: (x) => tf.asinh(x),
+  atan: (x) => tf.atan(x),
+  atanh: (x) => tf.atanh(x),
   ceil: (x) => tf.ceil(x),
   clip_by_value: (x, { attrs }) => tf.clipByValue(x, attrs.number("min"), attrs.number("max")),
   cos: (x) => tf.cos(x),
+  cosh: (x) => tf.cosh(x),
   erf: (x) => tf.erf(x),
   exp: (x) => tf.exp(x),
   expm1: (x) => tf.expm1(x),
@@ -23,10 +30,12 @@ const unaries: { readonly [op: string]: Unary | undefined } = {
   neg: (x) => tf.negative(x),
   pow: (x, { attrs }) => tf.pow(x, attrs.number("exponent")),
   reciprocal: (x) => tf.reciprocal(x),
+  round: (x) => tf.round(x),
   rsqrt: (x) => tf.rsqrt(x),
   sigmoid: (x) => tf.sigmoid(x),
   sign: (x) => tf.sign(x),
   sin: (x) => tf.sin(x),
+  sinh: (x) => tf.sinh(x),
   sqrt: (x) => tf.sqrt(x),
   square: (x) => tf.square(x),
   tan: (x) => tf.tan(x),
@@ -48,6 +57,7 @@ const unaries: { readonly [op: string]: Unary | undefined } = {
 
 const binaries: { readonly [op: string]: Binary | undefined } = {
   add: (a, b) => tf.add(a, b),
+  atan2: (a, b) => tf.atan2(a, b),
   div: (a, b) => tf.divide(a, b),
   div_no_nan: (a, b) => tf.divNoNan(a, b),
   floordiv: (a, b) => tf.floordiv(a, b),
@@ -57,7 +67,10 @@ const binaries: { readonly [op: string]: Binary | undefined } = {
   mul: (a, b) => tf.multiply(a, b),
   pow: (a, b) => tf.pow(a, b),
   squared_difference: (a, b) => tf.squaredDifference(a, b),
+  mod: (a, b) => tf.mod(a, b),
   sub: (a, b) => tf.subtract(a, b),
+  xdivy: (a, b) => tf.xdivy(a, b),
+  xlogy: (a, b) => tf.xlogy(a, b),
 };
 
 /** Two tensors clipped by their common norm, and the first by its own. */

@@ -7,7 +7,14 @@ import { gradientsOf } from "./gradients.ts";
 type Loss = (
   labels: tf.Tensor,
   predictions: tf.Tensor,
-  options: { weights?: tf.Tensor; labelSmoothing?: number; delta?: number; reduction?: tf.losses.Reduction },
+  options: {
+    weights?: tf.Tensor;
+    labelSmoothing?: number;
+    delta?: number;
+    epsilon?: number;
+    axis?: number;
+    reduction?: tf.losses.Reduction;
+  },
 ) => tf.Tensor;
 
 const losses: { readonly [op: string]: Loss | undefined } = {
@@ -16,6 +23,8 @@ const losses: { readonly [op: string]: Loss | undefined } = {
     tf.nn.sparseSoftmaxCrossEntropyWithLogits({ labels, logits }),
   sigmoid_cross_entropy_with_logits: (labels, logits) => tf.nn.sigmoidCrossEntropyWithLogits({ labels, logits }),
   "losses.absolute_difference": tf.losses.absoluteDifference,
+  "losses.cosine_distance": (labels, predictions, { axis = -1, ...options }) =>
+    tf.losses.cosineDistance(labels, predictions, { ...options, axis }),
   "losses.hinge_loss": tf.losses.hingeLoss,
   "losses.huber_loss": tf.losses.huberLoss,
   "losses.log_loss": tf.losses.logLoss,
@@ -41,6 +50,8 @@ function built(build: Loss, { attrs, inputs }: GoldenCase, input: Inputs): tf.Te
     weights: inputs.has("weights") ? input("weights") : undefined,
     labelSmoothing: optional("label_smoothing"),
     delta: optional("delta"),
+    epsilon: optional("epsilon"),
+    axis: optional("axis"),
     reduction: reductionOf(attrs),
   });
 }

@@ -10,6 +10,9 @@ export const optimizer: Adapter = (golden) => {
   const { before, trainOp, after, init } = graph.asDefault(() => build(golden));
   return withSession(graph, async (session) => {
     await session.run(init);
+    // Slots start where the case says.
+    const first = [...golden.inputs].filter(([name]) => name.replace("init_", "") in after);
+    session.load(Object.fromEntries(first.map(([name, value]) => [after[name.replace("init_", "")].op.name, value])));
     const rows = new Map<string, tf.FetchedTensor[]>();
     const note = (values: Record<string, tf.FetchedTensor>): void => {
       for (const [name, value] of Object.entries(values)) rows.set(name, [...(rows.get(name) ?? []), value]);
@@ -36,7 +39,7 @@ function build({ op, attrs, inputs, outputs }: GoldenCase): {
   const residual = tf.subtract(tf.add(tf.matmul(x, W), b), target);
   const loss = tf.multiply(0.5, tf.reduceMean(tf.reduceSum(tf.square(residual), 1)));
   const globalStep = tf.train.getOrCreateGlobalStep();
-  const made = make(op, attrs, globalStep);
+  const made = optimizerOf(op, attrs, globalStep);
   const pairs = made.computeGradients(loss);
   const trainOp = made.applyGradients(pairs, { globalStep, name: "train_op" });
   const after: Record<string, tf.Tensor> = { W: W.ref, b: b.ref };
@@ -50,7 +53,8 @@ function build({ op, attrs, inputs, outputs }: GoldenCase): {
   return { before, trainOp, after, init: tf.globalVariablesInitializer() };
 }
 
-function make(op: string, attrs: GoldenCase["attrs"], step: tf.Variable): tf.train.Optimizer {
+/** The optimizer that TensorFlow calls `op`, by its arguments. */
+export function optimizerOf(op: string, attrs: GoldenCase["attrs"], step: tf.Variable): tf.train.Optimizer {
   const number = (key: string, otherwise: number): number => (attrs.has(key) ? attrs.number(key) : otherwise);
   const flag = (key: string): boolean => attrs.has(key) && attrs.boolean(key);
   const given = attrs.nested("learning_rate");
@@ -59,6 +63,10 @@ function make(op: string, attrs: GoldenCase["attrs"], step: tf.Variable): tf.tra
     beta1: number("beta1", 0.9),
     beta2: number("beta2", 0.999),
     epsilon: number("epsilon", 1e-8),
+  };
+  const proximal = {
+    l1RegularizationStrength: number("l1_regularization_strength", 0),
+    l2RegularizationStrength: number("l2_regularization_strength", 0),
   };
   switch (op.replace(/ .*$/, "").replace(/Optimizer$/, "")) {
     case "GradientDescent":
@@ -81,10 +89,24 @@ function make(op: string, attrs: GoldenCase["attrs"], step: tf.Variable): tf.tra
       return new tf.train.AdadeltaOptimizer(rate, { rho: number("rho", 0.95), epsilon: number("epsilon", 1e-8) });
     case "Adam":
       return new tf.train.AdamOptimizer(rate, adam);
+    case "Ftrl":
+      return new tf.train.FtrlOptimizer(rate, {
+        ...proximal,
+        learningRatePower: number("learning_rate_power", -0.5),
+        initialAccumulatorValue: number("initial_accumulator_value", 0.1),
+        l2ShrinkageRegularizationStrength: number("l2_shrinkage_regularization_strength", 0),
+      });
+    case "ProximalGradientDescent":
+      return new tf.train.ProximalGradientDescentOptimizer(rate, proximal);
+    case "ProximalAdagrad":
+      return new tf.train.ProximalAdagradOptimizer(rate, {
+        ...proximal,
+        initialAccumulatorValue: number("initial_accumulator_value", 0.1),
+      });
     case "AdamW":
       return new tf.train.AdamWOptimizer(attrs.number("weight_decay"), rate, {
         ...adam,
-        scaleByLearningRate: attrs.string("rule").includes("learning_rate*weight_decay"),
+        scaleByLearningRate: attrs.has("rule") && attrs.string("rule").includes("learning_rate*weight_decay"),
       });
     default:
       throw new Unsupported(op);

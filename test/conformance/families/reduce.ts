@@ -36,8 +36,12 @@ const builders: { readonly [op: string]: Builder | undefined } = {
       outputType: dtypeFromName(outputs.get("y")!.value.dtype),
     }),
   }),
+  reduce_all: reduction(tf.reduceAll),
+  reduce_any: reduction(tf.reduceAny),
   moments: (input, { attrs }) => {
-    const { mean, variance } = tf.nn.moments(input("x"), attrs.numbers("axes"));
+    const x = input("x");
+    const axes = attrs.has("axes") ? attrs.numbers("axes") : x.shape!.map((_, i) => i);
+    const { mean, variance } = tf.nn.moments(x, axes, { keepDims: attrs.has("keepdims") && attrs.boolean("keepdims") });
     return { y: mean, variance };
   },
   L2Loss: (input) => ({ y: tf.nn.l2Loss(input("x")) }),

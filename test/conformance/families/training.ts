@@ -1,8 +1,9 @@
 /** Family training: small networks trained from stored initial values; losses, first gradients, final variables, logits. */
 import * as tf from "../../../src/index.ts";
 import type { Value } from "../compare.ts";
-import { Unsupported, type Attributes, type GoldenCase } from "../goldenCase.ts";
+import type { GoldenCase } from "../goldenCase.ts";
 import { withSession, type Adapter } from "./adapter.ts";
+import { optimizerOf } from "./optimizer.ts";
 
 /** One training run of a case. */
 interface Run {
@@ -51,9 +52,10 @@ function convolutional({ attrs, inputs }: GoldenCase): Network {
     logits(images, isTraining, { batchNormMomentum }) {
       let net = images;
       for (const [i, filters] of attrs.numbers("filters").entries()) {
-        const [, , , made] = inputs.get(`init/conv_${i + 1}/kernel`)!.shape;
+        const [height, width, , made] = inputs.get(`init/conv_${i + 1}/kernel`)!.shape;
         if (made !== filters) throw new Error(`conv_${i + 1} has ${made} filters, not ${filters}.`);
-        net = tf.layers.conv2d(net, filters, 3, { padding: "same", name: `conv_${i + 1}` });
+        const useBias = inputs.has(`init/conv_${i + 1}/bias`);
+        net = tf.layers.conv2d(net, filters, [height, width], { padding: "same", useBias, name: `conv_${i + 1}` });
         net = tf.layers.batchNormalization(net, {
           momentum: batchNormMomentum,
           epsilon: attrs.number("epsilon"),
@@ -100,24 +102,6 @@ function residual({ attrs, inputs }: GoldenCase): Network {
   };
 }
 
-function optimizerOf(attrs: Attributes): tf.train.Optimizer {
-  const rate = attrs.number("learning_rate");
-  switch (attrs.string("optimizer")) {
-    case "GradientDescent":
-      return new tf.train.GradientDescentOptimizer(rate);
-    case "Momentum":
-      return new tf.train.MomentumOptimizer(rate, attrs.number("momentum"));
-    case "Adam":
-      return new tf.train.AdamOptimizer(rate, {
-        beta1: attrs.number("beta1"),
-        beta2: attrs.number("beta2"),
-        epsilon: attrs.number("adam_epsilon"),
-      });
-    default:
-      throw new Unsupported(`${attrs.string("optimizer")}Optimizer`);
-  }
-}
-
 // ---- A run
 
 /** What a run gives, by output; `eval_logits` and final moving statistics without the run's name. */
@@ -132,10 +116,15 @@ async function trained(golden: GoldenCase, network: Network, run: Run): Promise<
     const isTraining = tf.placeholderWithDefault(true, [], "training");
     const logits = network.logits(images, isTraining, run);
     const loss = tf.losses.sparseSoftmaxCrossEntropy(labels, logits);
-    const optimizer = optimizerOf(attrs);
+    // Batch normalization has an epsilon too: the optimizer's is called adam_epsilon and the like.
+    const epsilon = `${attrs.string("optimizer").toLowerCase()}_epsilon`;
+    const named = attrs.with("epsilon", attrs.has(epsilon) ? attrs.number(epsilon) : null);
+    const optimizer = optimizerOf(attrs.string("optimizer"), named, tf.train.getOrCreateGlobalStep());
     const gradients = optimizer.computeGradients(loss);
     const updates = run.updates ? tf.getCollection(tf.GraphKeys.UPDATE_OPS) : [];
-    const trainOp = tf.controlDependencies(updates, () => optimizer.applyGradients(gradients));
+    const trainOp = tf.controlDependencies(updates, () =>
+      optimizer.applyGradients(gradients, { globalStep: tf.train.getGlobalStep() }),
+    );
     return { images, labels, isTraining, logits, loss, gradients, trainOp, init: tf.globalVariablesInitializer() };
   });
   const data = samples(golden, network);

@@ -162,6 +162,8 @@ export function testTraining(f: Fixture): void {
       const [right, forgotten] = [await f.initialized(), await f.initialized("tutorial-forgotten")];
       const train = { fetches: ["train_op"], feeds: f.feeds };
       expect(await right.doctor(train)).toEqual([]);
+      const suggestions = await right.doctor({ ...train, severity: "info" });
+      expect(suggestions).toMatchObject([{ id: "BN013", severity: "info", layers: ["bn"] }]);
       const [finding, ...others] = await forgotten.doctor(train);
       expect(others).toEqual([]);
       expect(finding.id).toBe("BN001");

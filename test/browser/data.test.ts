@@ -1,0 +1,4 @@
+import "../../src/entry/browser.ts";
+import { testData } from "../helpers/dataSuite.ts";
+
+testData();
