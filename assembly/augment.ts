@@ -72,7 +72,7 @@ function cut(y: usize, x: usize, a: Augmentation, top: i32, left: i32, mirrored:
     if (from < 0 || from >= a.height) {
       memory.fill(y, 0, lineBytes);
     } else {
-      const source = x + (<usize>(from * a.width + left + first)) * pixel;
+      const source = x + <usize>(from * a.width + left + first) * pixel;
       const count = <usize>(end - first);
       const before = <usize>(mirrored ? a.outWidth - end : first) * pixel;
       memory.fill(y, 0, before);

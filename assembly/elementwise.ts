@@ -2,7 +2,7 @@
 // (The loops are in lib/map.)
 
 import { DoubleMath } from "./lib/doubleMath";
-import { binary, unary, withRow } from "./lib/map";
+import { binary, unary, withRow, Swapped } from "./lib/map";
 
 /** Constants live in memory: engines rebuild a vector constant in every iteration, a loaded one stays in its register. */
 const CONSTANTS: usize = memory.data<f32>([1, 6]);
@@ -148,52 +148,52 @@ class Relu6 {
 // ---- Exports: binary, see `binary`
 
 export function add(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Add>(y, a, b, attributes);
+  binary<Add, Add>(y, a, b, attributes);
 }
 export function subtract(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Subtract>(y, a, b, attributes);
+  binary<Subtract, Swapped<Subtract>>(y, a, b, attributes);
 }
 export function multiply(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Multiply>(y, a, b, attributes);
+  binary<Multiply, Multiply>(y, a, b, attributes);
 }
 export function divide(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Divide>(y, a, b, attributes);
+  binary<Divide, Swapped<Divide>>(y, a, b, attributes);
 }
 /** (a - b)^2 */
 export function squaredDifference(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<SquaredDifference>(y, a, b, attributes);
+  binary<SquaredDifference, SquaredDifference>(y, a, b, attributes);
 }
 /** The larger operand; NaN if either is NaN, as TensorFlow; of 0 and -0 the first. */
 export function maximum(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Maximum>(y, a, b, attributes);
+  binary<Maximum, Swapped<Maximum>>(y, a, b, attributes);
 }
 /** The smaller operand; NaN if either is NaN, as TensorFlow; of 0 and -0 the first. */
 export function minimum(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Minimum>(y, a, b, attributes);
+  binary<Minimum, Swapped<Minimum>>(y, a, b, attributes);
 }
 /** a / b, and 0 where b is 0. */
 export function divideNoNan(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<DivideNoNan>(y, a, b, attributes);
+  binary<DivideNoNan, Swapped<DivideNoNan>>(y, a, b, attributes);
 }
 /** a^b as C's powf: 1 for b = 0 and for a = 1, NaN for a < 0 and b not whole. */
 export function pow(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Pow>(y, a, b, attributes);
+  binary<Pow, Swapped<Pow>>(y, a, b, attributes);
 }
 export function maximumInt32(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<MaximumInt32>(y, a, b, attributes);
+  binary<MaximumInt32, MaximumInt32>(y, a, b, attributes);
 }
 export function minimumInt32(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<MinimumInt32>(y, a, b, attributes);
+  binary<MinimumInt32, MinimumInt32>(y, a, b, attributes);
 }
 /** Int32, modulo 2^32, as the two below. */
 export function addInt32(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<AddInt32>(y, a, b, attributes);
+  binary<AddInt32, AddInt32>(y, a, b, attributes);
 }
 export function subtractInt32(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<SubtractInt32>(y, a, b, attributes);
+  binary<SubtractInt32, Swapped<SubtractInt32>>(y, a, b, attributes);
 }
 export function multiplyInt32(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<MultiplyInt32>(y, a, b, attributes);
+  binary<MultiplyInt32, MultiplyInt32>(y, a, b, attributes);
 }
 
 /** y[r, c] = x[r, c] + bias[c]; float32, x and y [rows, channels], bias [channels]. `y` is overwritten and may be `x`. */

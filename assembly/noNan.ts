@@ -1,7 +1,7 @@
 // Products and quotients that are 0 where one operand is, whatever the other: MulNoNan, Xdivy, Xlogy, Xlog1py (Eigen's
 // scalar_product_safe_op and scalar_xlogy_op). Broadcasting and aliasing as in lib/map's `binary`.
 
-import { binary } from "./lib/map";
+import { binary, Swapped } from "./lib/map";
 import { VectorMath } from "./lib/math";
 import { scalarBinary } from "./scalarBinary";
 
@@ -33,11 +33,11 @@ class Xlog1py {
 
 /** a b, and 0 where b is 0. */
 export function multiplyNoNan(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<MultiplyNoNan>(y, a, b, attributes);
+  binary<MultiplyNoNan, Swapped<MultiplyNoNan>>(y, a, b, attributes);
 }
 /** a / b, and 0 where a is 0. */
 export function xdivy(y: usize, a: usize, b: usize, attributes: usize): void {
-  binary<Xdivy>(y, a, b, attributes);
+  binary<Xdivy, Swapped<Xdivy>>(y, a, b, attributes);
 }
 /** a log(b), and 0 where a is 0. */
 export function xlogy(y: usize, a: usize, b: usize, attributes: usize): void {

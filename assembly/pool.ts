@@ -46,7 +46,23 @@ export class Part {
   }
 }
 
-// What is done in one window. `x` points at its first cell; `rows` and `columns` are at least 1, pitches in bytes.
+/** Every second of the eight elements at a place. */
+export class Halves {
+  @inline static even(p: usize): v128 {
+    return v128.shuffle<f32>(v128.load(p), v128.load(p, 16), 0, 2, 4, 6);
+  }
+  @inline static odd(p: usize): v128 {
+    return v128.shuffle<f32>(v128.load(p), v128.load(p, 16), 1, 3, 5, 7);
+  }
+}
+
+/** Whether, of one channel, the windows from column j on are four whole ones of 2 x 2 side by side. */
+export function startsFour(p: Pool, j: i32, firstColumn: i32, rows: i32): bool {
+  if (p.channels != 1 || p.windowHeight != 2 || p.windowWidth != 2 || p.strideX != 2 || rows != 2) return false;
+  return firstColumn >= 0 && firstColumn + 8 <= p.width && j + 4 <= p.outWidth;
+}
+
+// What is done in one window, or in four of 2 x 2 of one channel. `x` points at its first cell; `rows` and `columns` are at least 1, pitches in bytes.
 
 @unmanaged
 class Maximum {
@@ -62,6 +78,13 @@ class Maximum {
       x += rowPitch;
     }
     changetype<Lanes>(0).store(y, m, count);
+  }
+
+  @inline four(y: usize, x: usize, rowPitch: usize): void {
+    let m = f32x4.pmax(f32x4.splat(-Infinity), Halves.even(x));
+    m = f32x4.pmax(m, Halves.odd(x));
+    m = f32x4.pmax(m, Halves.even(x + rowPitch));
+    v128.store(y, f32x4.pmax(m, Halves.odd(x + rowPitch)));
   }
 
   @inline wide(y: usize, x: usize, rows: i32, columns: i32, rowPitch: usize, pitch: usize): void {
@@ -100,6 +123,13 @@ class Average {
       x += rowPitch;
     }
     changetype<Lanes>(0).store(y, f32x4.div(s, f32x4.splat(<f32>(rows * columns))), count);
+  }
+
+  @inline four(y: usize, x: usize, rowPitch: usize): void {
+    let s = f32x4.add(f32x4.splat(0), Halves.even(x));
+    s = f32x4.add(s, Halves.odd(x));
+    s = f32x4.add(s, Halves.even(x + rowPitch));
+    v128.store(y, f32x4.div(f32x4.add(s, Halves.odd(x + rowPitch)), f32x4.splat(4)));
   }
 
   @inline wide(y: usize, x: usize, rows: i32, columns: i32, rowPitch: usize, pitch: usize): void {
@@ -145,6 +175,13 @@ function pool<Operation>(y: usize, x: usize, p: Pool): void {
       const rows = min(firstRow + p.windowHeight, p.height) - top;
       for (let j = 0; j < p.outWidth;) {
         const firstColumn = j * p.strideX - p.left;
+        if (startsFour(p, j, firstColumn, rows)) {
+          const cell = x + <usize>top * rowPitch + bytesOf(firstColumn);
+          changetype<Operation>(0).four(y, cell, rowPitch);
+          y += 16;
+          j += 4;
+          continue;
+        }
         const run = runFrom(p, j, firstColumn);
         j += run;
         const left = max(firstColumn, 0);

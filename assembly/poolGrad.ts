@@ -20,6 +20,14 @@ class Replace {
   }
 }
 
+/** Stores the elements of two vectors in turn. */
+class Interleaved {
+  @inline static store(p: usize, even: v128, odd: v128): void {
+    v128.store(p, v128.shuffle<f32>(even, odd, 0, 4, 1, 5));
+    v128.store(p, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), 16);
+  }
+}
+
 // What a window gives its cells. `dx` and `x` point at its first cell; `rows` and `columns` may be 0, pitches in bytes. `bound`: only
 // maxima above it count.
 
@@ -50,6 +58,23 @@ class Maximum {
       x += rowPitch;
       dx += rowPitch;
     }
+  }
+
+  /** The same for four windows of 2 x 2 of one channel. */
+  @inline giveSideBySide(dx: usize, x: usize, y: usize, dy: usize, rowPitch: usize, bound: v128): void {
+    const m = v128.load(y);
+    let g = v128.andnot(v128.load(dy), f32x4.le(m, bound));
+    let hit = f32x4.eq(forward.Halves.even(x), m);
+    let even = v128.and(g, hit);
+    g = v128.andnot(g, hit);
+    hit = f32x4.eq(forward.Halves.odd(x), m);
+    Interleaved.store(dx, even, v128.and(g, hit));
+    g = v128.andnot(g, hit);
+    hit = f32x4.eq(forward.Halves.even(x + rowPitch), m);
+    even = v128.and(g, hit);
+    g = v128.andnot(g, hit);
+    hit = f32x4.eq(forward.Halves.odd(x + rowPitch), m);
+    Interleaved.store(dx + rowPitch, even, v128.and(g, hit));
   }
 
   /** The same for a whole window of 2 x 2. */
@@ -89,6 +114,12 @@ class Average {
       for (let c: usize = 0; c < <usize>columns * pitch; c += pitch) changetype<Way>(0).put<Lanes>(dx + c, g, count);
       dx += rowPitch;
     }
+  }
+
+  @inline giveSideBySide(dx: usize, _x: usize, _y: usize, dy: usize, rowPitch: usize, _bound: v128): void {
+    const g = f32x4.div(v128.load(dy), f32x4.splat(4));
+    Interleaved.store(dx, g, g);
+    Interleaved.store(dx + rowPitch, g, g);
   }
 
   @inline giveFour(dx: usize, _x: usize, _y: usize, dy: usize, rowPitch: usize, pitch: usize, _bound: v128): void {
@@ -140,6 +171,15 @@ function eachWindow<Operation, Way>(dx: usize, x: usize, y: usize, dy: usize, p:
       const rows = min(firstRow + p.windowHeight, p.height) - top;
       for (let j = 0; j < p.outWidth;) {
         const firstColumn = j * p.strideX - p.left;
+        // Windows of a stride of 2 share no column; rows they may share.
+        if (p.strideY >= 2 && forward.startsFour(p, j, firstColumn, rows)) {
+          const cell = <usize>top * rowPitch + bytesOf(firstColumn);
+          changetype<Operation>(0).giveSideBySide(dx + cell, x + cell, y, dy, rowPitch, bound);
+          y += 16;
+          dy += 16;
+          j += 4;
+          continue;
+        }
         const run = gradientRunFrom(p, j, firstColumn);
         j += run;
         const left = max(firstColumn, 0);

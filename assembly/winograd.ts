@@ -1,8 +1,8 @@
 // Two-dimensional convolution of stride 1 with a filter of 3 x 3 or 5 x 5, by Winograd's minimal filtering (winogradTransform.ts):
-// F(4 x 4, 3 x 3), 2.25 products an output instead of 9, and F(2 x 2, 5 x 5), 9 instead of 25.
+// F(4 x 4, 3 x 3), 2.25 products an output instead of 9, and F(4 x 4, 5 x 5), 4 instead of 25.
 //
 // Tiles are taken in blocks small enough for the transformed ones and their products to stay in the second-level cache. For
-// each of the 36 elements of a tile the block is a product of two matrices, of the transformed tiles and the transformed filter.
+// each of the 36 or 64 elements of a tile the block is a product of two matrices, of the transformed tiles and the transformed filter.
 
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
@@ -18,22 +18,23 @@ const MIN_TILES: i32 = 16;
 
 /** Tiles of a block, a multiple of the products' rows. */
 export function blockTiles(g: conv2d.Geometry): i32 {
-  const bytes = tiles.PLANES * (roundUp(g.C, LANES) + roundUp(g.K, LANES)) * 4;
+  const bytes = planesOf(g) * (roundUp(g.C, LANES) + roundUp(g.K, LANES)) * 4;
   const most = roundUp(g.N * tileRows(g) * tileColumns(g), gemm.TILE);
   return min(most, max(MIN_TILES, (BLOCK_BYTES / bytes) & -gemm.TILE));
 }
 
-/** Outputs along an axis of a tile. */
-export function outputsOf(g: conv2d.Geometry): i32 {
-  return transform.POINTS + 1 - g.filterH;
+/** Planes of a block: the elements of a tile. */
+export function planesOf(g: conv2d.Geometry): i32 {
+  const points = g.filterH + transform.OUTPUTS - 1;
+  return points * points;
 }
 
 export function tileRows(g: conv2d.Geometry): i32 {
-  return (g.outputH + outputsOf(g) - 1) / outputsOf(g);
+  return (g.outputH + transform.OUTPUTS - 1) / transform.OUTPUTS;
 }
 
 export function tileColumns(g: conv2d.Geometry): i32 {
-  return (g.outputW + outputsOf(g) - 1) / outputsOf(g);
+  return (g.outputW + transform.OUTPUTS - 1) / transform.OUTPUTS;
 }
 
 /** Bytes from plane to plane of a transformed filter. */
@@ -48,7 +49,8 @@ export function blockPitch(g: conv2d.Geometry, channels: i32): i32 {
 
 /** Bytes of the transformed filter of `conv2dWinogradPackFilter`, or of its transpose. */
 export function conv2dWinogradPackedBytes(geometry: usize): i32 {
-  return tiles.PLANES * filterPitch(changetype<conv2d.Geometry>(geometry));
+  const g = changetype<conv2d.Geometry>(geometry);
+  return planesOf(g) * filterPitch(g);
 }
 
 /** Bytes of the scratch memory of both functions that transform a filter. */
@@ -63,8 +65,8 @@ export function conv2dWinogradPackScratchBytes(): i32 {
  */
 export function conv2dWinogradPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (g.filterH == 3) packTransformed<transform.Outputs4>(packed, filterPitch(g), filter, g.C, g.K, scratch);
-  else packTransformed<transform.Outputs2>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  if (g.filterH == 3) packTransformed<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else packTransformed<transform.Points8>(packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
 /**
@@ -79,8 +81,8 @@ export function conv2dWinogradPackTransposedFilter(
   geometry: usize,
 ): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (g.filterH == 3) packTransformedBack<transform.Outputs4>(packed, filterPitch(g), filter, g.C, g.K, scratch);
-  else packTransformedBack<transform.Outputs2>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  if (g.filterH == 3) packTransformedBack<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else packTransformedBack<transform.Points8>(packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
 // Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes.
@@ -107,14 +109,14 @@ function inputOffset(g: conv2d.Geometry): i32 {
   return linesOffset(g) + tiles.linesBytes(g.W, g.C);
 }
 function productOffset(g: conv2d.Geometry): i32 {
-  return inputOffset(g) + tiles.PLANES * blockPitch(g, g.C);
+  return inputOffset(g) + planesOf(g) * blockPitch(g, g.C);
 }
 
 /** Bytes of the scratch memory of `conv2dWinograd`. */
 export function conv2dWinogradScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return productOffset(g) + tiles.PLANES * blockPitch(g, g.K);
+  return productOffset(g) + planesOf(g) * blockPitch(g, g.K);
 }
 
 /** How the tiles of a convolution lie on its input x [N, H, W, C]; `lines` as `prepareLines` wants it. */
@@ -126,7 +128,6 @@ export function layOutInput(images: tiles.Images, x: usize, g: conv2d.Geometry, 
   images.C = g.C;
   images.rows = tileRows(g);
   images.columns = tileColumns(g);
-  images.step = outputsOf(g);
   images.top = -g.padTop;
   images.left = -g.padLeft;
   tiles.prepareLines(images, lines);
@@ -141,7 +142,6 @@ export function layOutOutput(images: tiles.Images, y: usize, g: conv2d.Geometry)
   images.C = g.K;
   images.rows = tileRows(g);
   images.columns = tileColumns(g);
-  images.step = outputsOf(g);
   images.top = 0;
   images.left = 0;
 }
@@ -151,7 +151,7 @@ export function layOutOutput(images: tiles.Images, y: usize, g: conv2d.Geometry)
  * y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; `packed` from `conv2dWinogradPackFilter` or, for a gradient,
  * `conv2dWinogradPackTransposedFilter`; `bias` [K] or 0 for none; `scratch` of `conv2dWinogradScratchBytes`, 16-byte aligned. No two
  * of them overlap. The padding may be below 0. Float32 throughout.
- * Order: an element of a tile's product sums over c in ascending order; what a tile gives depends on its own 6 x 6 inputs only.
+ * Order: an element of a tile's product sums over c in ascending order; what a tile gives depends on its own inputs only.
  * So an infinite or NaN input may make outputs of a tile NaN that do not see it, and an infinite one those NaN that do.
  */
 export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, scratch: usize, geometry: usize): void {
@@ -188,11 +188,13 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
   for (let left = g.N * output.rows * output.columns; left > 0; left -= block) {
     const count = min(block, left);
     const read = changetype<tiles.Position>(scratch + READ);
-    tiles.transformInput(inputPlanes, inputPitch, inputStep, input, read, count, tile);
+    if (g.filterH == 3)
+      tiles.transformInput<transform.Points6>(inputPlanes, inputPitch, inputStep, input, read, count, tile);
+    else tiles.transformInput<transform.Points8>(inputPlanes, inputPitch, inputStep, input, read, count, tile);
     let from = inputPlanes;
     let filter = packed;
     let to = products;
-    for (let q = 0; q < tiles.PLANES; q++) {
+    for (let q = planesOf(g); q > 0; q--) {
       gemm.multiply(to, from, filter, count, columns, g.C, product);
       from += inputStep;
       filter += filterStep;
@@ -200,7 +202,7 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
     }
     const written = changetype<tiles.Position>(scratch + WRITTEN);
     if (g.filterH == 3)
-      tiles.transformOutput<transform.Outputs4>(
+      tiles.transformOutput<transform.Points6>(
         products,
         product.pitch,
         productStep,
@@ -212,7 +214,7 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
         tile,
       );
     else
-      tiles.transformOutput<transform.Outputs2>(
+      tiles.transformOutput<transform.Points8>(
         products,
         product.pitch,
         productStep,

@@ -1,13 +1,13 @@
 // The gradient of a convolution with respect to its filter by Winograd's minimal filtering: see winogradTransform.ts and winograd.ts.
 //
 //   dw = G' [sum over all tiles of (B' d B) * (A dy A')] G.
-// For each of the 36 elements of a tile the sum over a block's tiles is a sum of outer products, of input channels with output
+// For each of the 36 or 64 elements of a tile the sum over a block's tiles is a sum of outer products, of input channels with output
 // channels; the blocks are added up one after the other.
 
 import * as conv2d from "./conv2d";
 import { bytesOf, LANES, roundUp, Vector } from "./lib/simd";
 import { addProducts } from "./outerProduct";
-import { blockPitch, blockTiles, layOutInput, layOutOutput } from "./winograd";
+import { blockPitch, blockTiles, layOutInput, layOutOutput, planesOf } from "./winograd";
 import * as tiles from "./winogradTiles";
 import * as transform from "./winogradTransform";
 
@@ -35,10 +35,10 @@ function inputOffset(g: conv2d.Geometry): i32 {
   return gradientLinesOffset(g) + tiles.linesBytes(g.outputW, g.K);
 }
 function gradientOffset(g: conv2d.Geometry): i32 {
-  return inputOffset(g) + tiles.PLANES * blockPitch(g, g.C);
+  return inputOffset(g) + planesOf(g) * blockPitch(g, g.C);
 }
 function sumsOffset(g: conv2d.Geometry): i32 {
-  return gradientOffset(g) + tiles.PLANES * blockPitch(g, g.K);
+  return gradientOffset(g) + planesOf(g) * blockPitch(g, g.K);
 }
 /** Bytes from plane to plane of the sums. */
 function sumsPitch(g: conv2d.Geometry): i32 {
@@ -49,7 +49,7 @@ function sumsPitch(g: conv2d.Geometry): i32 {
 export function conv2dWinogradBackpropFilterScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return sumsOffset(g) + tiles.PLANES * sumsPitch(g);
+  return sumsOffset(g) + planesOf(g) * sumsPitch(g);
 }
 
 /**
@@ -87,48 +87,51 @@ export function conv2dWinogradBackpropFilter(dw: usize, x: usize, dy: usize, scr
   const inputStep = <usize>blockPitch(g, g.C);
   const gradientStep = <usize>blockPitch(g, g.K);
   const sumsStep = <usize>sumsPitch(g);
-  memory.fill(sums, 0, <usize>tiles.PLANES * sumsStep);
+  memory.fill(sums, 0, <usize>planesOf(g) * sumsStep);
   for (let left = g.N * output.rows * output.columns; left > 0; left -= block) {
     const count = min(block, left);
-    tiles.transformInput(inputs, inputPitch, inputStep, input, read, count, tile);
     if (g.filterH == 3)
-      tiles.transformGradient<transform.Outputs4>(gradients, columns, gradientStep, output, readGradient, count, tile);
+      tiles.transformInput<transform.Points6>(inputs, inputPitch, inputStep, input, read, count, tile);
+    else tiles.transformInput<transform.Points8>(inputs, inputPitch, inputStep, input, read, count, tile);
+    if (g.filterH == 3)
+      tiles.transformGradient<transform.Points6>(gradients, columns, gradientStep, output, readGradient, count, tile);
     else
-      tiles.transformGradient<transform.Outputs2>(gradients, columns, gradientStep, output, readGradient, count, tile);
+      tiles.transformGradient<transform.Points8>(gradients, columns, gradientStep, output, readGradient, count, tile);
     let from = inputs;
     let gradient = gradients;
     let to = sums;
-    for (let q = 0; q < tiles.PLANES; q++) {
+    for (let q = planesOf(g); q > 0; q--) {
       addProducts(to, from, channelTable, g.C, tileTable, count, gradient, true, columns);
       from += inputStep;
       gradient += gradientStep;
       to += sumsStep;
     }
   }
-  if (g.filterH == 3) transformSums<transform.Outputs4>(dw, sums, sumsStep, g.C, g.K, tile);
-  else transformSums<transform.Outputs2>(dw, sums, sumsStep, g.C, g.K, tile);
+  if (g.filterH == 3) transformSums<transform.Points6>(dw, sums, sumsStep, g.C, g.K, tile);
+  else transformSums<transform.Points8>(dw, sums, sumsStep, g.C, g.K, tile);
 }
 
 /** dw [taps][C][K] = G' u G of the planes [C][K, rounded up]. */
-function transformSums<Outputs>(dw: usize, sums: usize, step: usize, C: i32, K: i32, tile: usize): void {
-  const taps = transform.POINTS + 1 - <i32>offsetof<Outputs>();
+function transformSums<Points>(dw: usize, sums: usize, step: usize, C: i32, K: i32, tile: usize): void {
+  const points = offsetof<Points>();
+  const taps = <i32>points - 3;
   const tapBytes = bytesOf(C * K);
-  const row = <usize>transform.POINTS * 16;
+  const row = points * 16;
   const part = tile + <usize>taps * row;
   for (let c = 0; c < C; c++) {
     for (let k = 0; k < K; k += LANES) {
       let plane = sums;
       for (let to = tile; to != tile + row; to += 16) {
-        transform.Line.taps<Outputs>(plane, <usize>transform.POINTS * step, to, row);
+        transform.Line.taps<Points>(plane, points * step, to, row);
         plane += step;
       }
       sums += 16;
       const width = min(LANES, K - k);
       let to = dw + bytesOf(c * K + k);
       for (let from = tile; from != part; from += row) {
-        if (width == LANES) transform.Line.taps<Outputs>(from, 16, to, tapBytes);
+        if (width == LANES) transform.Line.taps<Points>(from, 16, to, tapBytes);
         else {
-          transform.Line.taps<Outputs>(from, 16, part, 16);
+          transform.Line.taps<Points>(from, 16, part, 16);
           for (let v = 0; v < taps; v++)
             Vector.storeTail(to + <usize>v * tapBytes, v128.load(part + <usize>v * 16), width);
         }

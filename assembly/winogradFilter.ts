@@ -2,7 +2,7 @@
 
 import { PANEL } from "./gemm";
 import { bytesOf, LANES, Vector } from "./lib/simd";
-import { Line, POINTS } from "./winogradTransform";
+import { Line } from "./winogradTransform";
 import { TILE_BYTES } from "./winogradTiles";
 
 /** Bytes of scratch memory: taps, half-transformed taps, four transformed tiles. */
@@ -20,21 +20,22 @@ function copyTaps(scratch: usize, from: usize, taps: i32, step: isize, width: i3
   }
 }
 
-/** G g G' of the taps in `scratch`: its 36 vectors are written to `to`, `step` bytes apart. */
-function transform<Outputs>(to: usize, step: usize, scratch: usize): void {
-  const taps = POINTS + 1 - <i32>offsetof<Outputs>();
+/** G g G' of the taps in `scratch`: its vectors are written to `to`, `step` bytes apart. */
+function transform<Points>(to: usize, step: usize, scratch: usize): void {
+  const points = <i32>offsetof<Points>();
+  const taps = points - 3;
   const row = <usize>taps * 16;
   const half = scratch + TILE_BYTES;
   for (let column: usize = 0; column < row; column += 16)
-    Line.filter<Outputs>(scratch + column, row, half + column, row);
-  for (let i = 0; i < POINTS; i++) {
-    Line.filter<Outputs>(half + <usize>i * row, 16, to, step);
-    to += <usize>POINTS * step;
+    Line.filter<Points>(scratch + column, row, half + column, row);
+  for (let i = 0; i < points; i++) {
+    Line.filter<Points>(half + <usize>i * row, 16, to, step);
+    to += <usize>points * step;
   }
 }
 
 /** Transforms `filter` [taps][C][K] into planes `pitch` bytes apart. */
-export function packTransformed<Outputs>(
+export function packTransformed<Points>(
   packed: usize,
   pitch: usize,
   filter: usize,
@@ -42,7 +43,7 @@ export function packTransformed<Outputs>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = (POINTS + 1 - <i32>offsetof<Outputs>()) * (POINTS + 1 - <i32>offsetof<Outputs>());
+  const taps = <i32>((offsetof<Points>() - 3) * (offsetof<Points>() - 3));
   const tapBytes = <isize>bytesOf(C * K);
   const panelBytes = bytesOf(C * PANEL);
   // A line of the cache at a time: the taps are often so far apart that they push each other out of it.
@@ -54,14 +55,14 @@ export function packTransformed<Outputs>(
         const rowBytes: usize = K - panel * PANEL > LANES ? 32 : 16;
         const to = packed + <usize>panel * panelBytes + <usize>c * rowBytes + bytesOf(k & LANES);
         copyTaps(scratch, filter + bytesOf(c * K + k), taps, tapBytes, min(LANES, K - k));
-        transform<Outputs>(to, pitch, scratch);
+        transform<Points>(to, pitch, scratch);
       }
     }
   }
 }
 
 /** Transforms `filter` [taps][K][C], rotated, into planes of its transpose. */
-export function packTransformedBack<Outputs>(
+export function packTransformedBack<Points>(
   packed: usize,
   pitch: usize,
   filter: usize,
@@ -69,7 +70,7 @@ export function packTransformedBack<Outputs>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = (POINTS + 1 - <i32>offsetof<Outputs>()) * (POINTS + 1 - <i32>offsetof<Outputs>());
+  const taps = <i32>((offsetof<Points>() - 3) * (offsetof<Points>() - 3));
   const tapBytes = <isize>bytesOf(C * K);
   const lastTap = filter + <usize>(taps - 1) * <usize>tapBytes;
   const tile = scratch + 2 * TILE_BYTES;
@@ -83,10 +84,10 @@ export function packTransformedBack<Outputs>(
           const to = tile + <usize>column * TILE_BYTES;
           if (half + column < columns) {
             copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps, -tapBytes, depth);
-            transform<Outputs>(to, 16, scratch);
+            transform<Points>(to, 16, scratch);
           } else memory.fill(to, 0, TILE_BYTES);
         }
-        storeTransposed(packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);
+        storeTransposed<Points>(packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);
       }
     }
     packed += <usize>C * rowBytes;
@@ -94,8 +95,9 @@ export function packTransformedBack<Outputs>(
 }
 
 /** Of each plane the first `depth` columns of four rows, as rows of a panel. */
-function storeTransposed(to: usize, rowBytes: usize, pitch: usize, tile: usize, depth: i32): void {
-  for (let q = tile; q != tile + TILE_BYTES; q += 16) {
+function storeTransposed<Points>(to: usize, rowBytes: usize, pitch: usize, tile: usize, depth: i32): void {
+  const end = tile + 16 * offsetof<Points>() * offsetof<Points>();
+  for (let q = tile; q != end; q += 16) {
     const r0 = v128.load(q);
     const r1 = v128.load(q + TILE_BYTES);
     const r2 = v128.load(q + 2 * TILE_BYTES);

@@ -1,20 +1,17 @@
 // Winograd's transforms of whole tiles: from images to planes, and from planes to images.
 //
-// A tile is 6 x 6. Element q of all transformed tiles of a block is plane q, a matrix [tiles][channels], so that the products of
-// a block are 36 products of matrices. Channels come in vectors of four; what lanes behind the last channel hold is arbitrary,
+// A tile is 6 x 6 or 8 x 8. Element q of all transformed tiles of a block is plane q, a matrix [tiles][channels], so that the products of
+// a block are 36 or 64 products of matrices. Channels come in vectors of four; what lanes behind the last channel hold is arbitrary,
 // nobody reads it.
 
 import { PANEL } from "./gemm";
 import { bytesOf, LANES, roundUp, Vector, zero } from "./lib/simd";
-import { HALF, Line, POINTS, THREE_HALVES } from "./winogradTransform";
+import { Line, OUTPUTS } from "./winogradTransform";
 
-/** Planes of a block. */
-export const PLANES: i32 = POINTS * POINTS;
-/** Bytes of one vector for each element of a tile, and of a row of these. */
-export const TILE_BYTES: usize = 16 * PLANES;
-const ROW_BYTES: usize = 16 * POINTS;
+/** Bytes of one vector for each element of the largest tile. */
+export const TILE_BYTES: usize = 16 * 8 * 8;
 
-/** Bytes from plane to plane for planes of `bytes` bytes: as a power of two, 36 planes would share one set of the cache. */
+/** Bytes from plane to plane for planes of `bytes` bytes: as a power of two, all planes would share one set of the cache. */
 export function planePitch(bytes: i32): i32 {
   return roundUp(bytes, 4096) + 320;
 }
@@ -30,8 +27,7 @@ export class Images {
   /** Tiles of an image. */
   rows: i32;
   columns: i32;
-  /** Distance of tiles, and where the first begins: above and left of the image if below 0. */
-  step: i32;
+  /** Where the first begins: above and left of the image if below 0. */
   top: i32;
   left: i32;
   /** What is read for a line above or below the image. */
@@ -96,7 +92,7 @@ function advance(position: Position, images: Images): void {
  * Transforms `count` tiles from `position` on, which moves on: planes[q][t][c] = B' d B. A plane's rows are `pitch` bytes long,
  * planes `planeBytes` apart; `tile` is scratch memory of TILE_BYTES.
  */
-export function transformInput(
+export function transformInput<Points>(
   planes: usize,
   pitch: usize,
   planeBytes: usize,
@@ -105,17 +101,17 @@ export function transformInput(
   count: i32,
   tile: usize,
 ): void {
-  const half = v128.load32_splat(HALF);
-  const threeHalves = v128.load32_splat(THREE_HALVES);
+  const points = <i32>offsetof<Points>();
+  const rowBytes = <usize>points * 16;
   const pixelBytes = bytesOf(images.C);
-  const planeRow = <usize>POINTS * planeBytes;
+  const planeRow = <usize>points * planeBytes;
   for (; count > 0; count--) {
-    const row = position.i * images.step + images.top;
-    const column = position.j * images.step + images.left;
+    const row = position.i * OUTPUTS + images.top;
+    const column = position.j * OUTPUTS + images.left;
     // Columns of the tile that lie in the image. The others are 0, for all channels.
-    const first = min(POINTS, max(0, -column));
-    const last = max(first, min(POINTS, images.W - column));
-    if (last - first < POINTS) memory.fill(tile, 0, TILE_BYTES);
+    const first = min(points, max(0, -column));
+    const last = max(first, min(points, images.W - column));
+    if (last - first < points) memory.fill(tile, 0, <usize>points * rowBytes);
     const at = bytesOf((column + first) * images.C);
     const line0 = lineOf(images, position.n, row) + at;
     const line1 = lineOf(images, position.n, row + 1) + at;
@@ -123,36 +119,38 @@ export function transformInput(
     const line3 = lineOf(images, position.n, row + 3) + at;
     const line4 = lineOf(images, position.n, row + 4) + at;
     const line5 = lineOf(images, position.n, row + 5) + at;
+    const line6 = points == 8 ? lineOf(images, position.n, row + 6) + at : at;
+    const line7 = points == 8 ? lineOf(images, position.n, row + 7) + at : at;
     const firstColumn = tile + <usize>first * 16;
     const end = tile + <usize>last * 16;
     for (let c: usize = 0; c < pitch; c += 16) {
       let offset = c;
       for (let to = firstColumn; to != end; to += 16) {
-        Line.input(
-          v128.load(line0 + offset),
-          v128.load(line1 + offset),
-          v128.load(line2 + offset),
-          v128.load(line3 + offset),
-          v128.load(line4 + offset),
-          v128.load(line5 + offset),
-          half,
-          threeHalves,
+        Line.input<Points>(
+          line0 + offset,
+          line1 + offset,
+          line2 + offset,
+          line3 + offset,
+          line4 + offset,
+          line5 + offset,
+          line6 + offset,
+          line7 + offset,
           to,
-          ROW_BYTES,
+          rowBytes,
         );
         offset += pixelBytes;
       }
       let plane = planes + c;
-      for (let from = tile; from != tile + TILE_BYTES; from += ROW_BYTES) {
-        Line.input(
-          v128.load(from),
-          v128.load(from, 16),
-          v128.load(from, 32),
-          v128.load(from, 48),
-          v128.load(from, 64),
-          v128.load(from, 80),
-          half,
-          threeHalves,
+      for (let from = tile; from != tile + <usize>points * rowBytes; from += rowBytes) {
+        Line.input<Points>(
+          from,
+          from + 16,
+          from + 32,
+          from + 48,
+          from + 64,
+          from + 80,
+          from + 96,
+          from + 112,
           plane,
           planeBytes,
         );
@@ -168,7 +166,7 @@ export function transformInput(
  * Transforms `count` tiles of an output's gradient from `position` on, which moves on: planes[q][t][c] = A dy A'. Each plane is
  * packed into the panels of gemm.ts, [channels / 8][count][8], planes `planeBytes` apart; `channels` is a multiple of 4.
  */
-export function transformGradient<Outputs>(
+export function transformGradient<Points>(
   planes: usize,
   channels: i32,
   planeBytes: usize,
@@ -177,42 +175,38 @@ export function transformGradient<Outputs>(
   count: i32,
   tile: usize,
 ): void {
-  const half = v128.load32_splat(HALF);
-  const outputs = <i32>offsetof<Outputs>();
-  const row = <usize>outputs * 16;
+  const points = <i32>offsetof<Points>();
+  const row = <usize>OUTPUTS * 16;
   const pixelBytes = bytesOf(images.C);
-  const planeRow = <usize>POINTS * planeBytes;
+  const planeRow = <usize>points * planeBytes;
   const panelBytes = <usize>count * 32;
   const wide = channels & -PANEL;
-  const zeros = f32x4.splat(0);
   for (let t = 0; t < count; t++) {
-    const top = position.i * outputs;
-    const left = position.j * outputs;
-    const inside = min(outputs, images.W - left);
-    if (inside < outputs) memory.fill(tile, 0, TILE_BYTES);
+    const top = position.i * OUTPUTS;
+    const left = position.j * OUTPUTS;
+    const inside = min(OUTPUTS, images.W - left);
+    if (inside < OUTPUTS) memory.fill(tile, 0, <usize>points * row);
     const at = bytesOf(left * images.C);
     const line0 = lineOf(images, position.n, top) + at;
     const line1 = lineOf(images, position.n, top + 1) + at;
-    const line2 = outputs == 4 ? lineOf(images, position.n, top + 2) + at : 0;
-    const line3 = outputs == 4 ? lineOf(images, position.n, top + 3) + at : 0;
+    const line2 = lineOf(images, position.n, top + 2) + at;
+    const line3 = lineOf(images, position.n, top + 3) + at;
     const end = tile + <usize>inside * 16;
     for (let c = 0; c < channels; c += LANES) {
       let offset = bytesOf(c);
       for (let to = tile; to != end; to += 16) {
         const y0 = v128.load(line0 + offset);
         const y1 = v128.load(line1 + offset);
-        if (offsetof<Outputs>() == 2) Line.gradient<Outputs>(y0, y1, zeros, zeros, half, to, row);
-        else Line.gradient<Outputs>(y0, y1, v128.load(line2 + offset), v128.load(line3 + offset), half, to, row);
+        Line.gradient<Points>(y0, y1, v128.load(line2 + offset), v128.load(line3 + offset), to, row);
         offset += pixelBytes;
       }
       const inPanel = c < wide ? <usize>t * 32 + bytesOf(c & LANES) : <usize>t * 16;
       let plane = planes + <usize>(c / PANEL) * panelBytes + inPanel;
       let from = tile;
-      for (let i = 0; i < POINTS; i++) {
+      for (let i = 0; i < points; i++) {
         const y0 = v128.load(from);
         const y1 = v128.load(from, 16);
-        if (offsetof<Outputs>() == 2) Line.gradient<Outputs>(y0, y1, zeros, zeros, half, plane, planeBytes);
-        else Line.gradient<Outputs>(y0, y1, v128.load(from, 32), v128.load(from, 48), half, plane, planeBytes);
+        Line.gradient<Points>(y0, y1, v128.load(from, 32), v128.load(from, 48), plane, planeBytes);
         from += row;
         plane += planeRow;
       }
@@ -225,7 +219,7 @@ export function transformGradient<Outputs>(
  * Writes `count` tiles from `position` on, which moves on: activation(A' m A + bias), as far as they lie in the images. Planes as
  * in `transformInput`; `bias` has as many elements as a plane's row; `tile` is scratch memory of TILE_BYTES.
  */
-export function transformOutput<Outputs>(
+export function transformOutput<Points>(
   planes: usize,
   pitch: usize,
   planeBytes: usize,
@@ -236,35 +230,35 @@ export function transformOutput<Outputs>(
   activation: i32,
   tile: usize,
 ): void {
-  const half = v128.load32_splat(HALF);
-  const outputs = <i32>offsetof<Outputs>();
+  const points = <i32>offsetof<Points>();
+  const rowBytes = <usize>points * 16;
   const pixelBytes = bytesOf(images.C);
   const lineBytes = bytesOf(images.W * images.C);
-  const planeRow = <usize>POINTS * planeBytes;
+  const planeRow = <usize>points * planeBytes;
   // Behind the rows of the half-transformed tile: a line of outputs that cannot be written as a whole.
-  const part = tile + <usize>outputs * ROW_BYTES;
+  const part = tile + <usize>OUTPUTS * rowBytes;
   const none = f32x4.splat(0);
   for (; count > 0; count--) {
-    const row = position.i * outputs;
-    const column = position.j * outputs;
-    const rows = min(outputs, images.H - row);
-    const columns = min(outputs, images.W - column);
+    const row = position.i * OUTPUTS;
+    const column = position.j * OUTPUTS;
+    const rows = min(OUTPUTS, images.H - row);
+    const columns = min(OUTPUTS, images.W - column);
     const image = images.pointer + bytesOf(((position.n * images.H + row) * images.W + column) * images.C);
     for (let c: usize = 0; c < pitch; c += 16) {
       let plane = planes + c;
-      for (let to = tile; to != tile + ROW_BYTES; to += 16) {
-        Line.output<Outputs>(plane, planeRow, half, to, ROW_BYTES, false, none, 0);
+      for (let to = tile; to != tile + rowBytes; to += 16) {
+        Line.output<Points>(plane, planeRow, to, rowBytes, false, none, 0);
         plane += planeBytes;
       }
       const biases = v128.load(bias + c);
       const width = min(LANES, images.C - <i32>(c >> 2));
-      const isWhole = columns == outputs && width == LANES;
+      const isWhole = columns == OUTPUTS && width == LANES;
       let line = image + c;
-      const end = tile + <usize>rows * ROW_BYTES;
-      for (let from = tile; from != end; from += ROW_BYTES) {
-        if (isWhole) Line.output<Outputs>(from, 16, half, line, pixelBytes, true, biases, activation);
+      const end = tile + <usize>rows * rowBytes;
+      for (let from = tile; from != end; from += rowBytes) {
+        if (isWhole) Line.output<Points>(from, 16, line, pixelBytes, true, biases, activation);
         else {
-          Line.output<Outputs>(from, 16, half, part, 16, true, biases, activation);
+          Line.output<Points>(from, 16, part, 16, true, biases, activation);
           storePart(line, part, columns, width, pixelBytes);
         }
         line += lineBytes;

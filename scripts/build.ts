@@ -60,6 +60,7 @@ const library: Part = {
       const named = moved.replace(/((?:from|import) ?\(?["']\.[^"']*)\.ts(?=["'])/g, "$1.js");
       if (named !== text) writeFileSync(file, named);
     }
+    for (const path of globSync("src/{ops,nn,doctor}/**/*.js", { cwd: staging })) markPure(join(staging, path));
     for (const path of globSync("**/*.js.map", { cwd: staging })) {
       const file = join(staging, path);
       const map = JSON.parse(readFileSync(file, "utf8")) as { sources: string[] };
@@ -73,6 +74,13 @@ const library: Part = {
     for (const output of this.outputs) replace(join(staging, basename(output)), join(root, output));
   },
 };
+
+/** Definitions of operations are made by calls, which bundlers keep unless they are told that nothing else happens in them. */
+function markPure(file: string): void {
+  const text = readFileSync(file, "utf8");
+  const marked = text.replace(/^(export const \w+ =|    (?:\w+:|\.\.\.)) ?(?=\w+\()/gm, "$1 /* @__PURE__ */ ");
+  if (marked !== text) writeFileSync(file, marked);
+}
 
 const page: Part = {
   name: "build/app",

@@ -1,6 +1,6 @@
 // A page that trains: LeNet with batch normalization, SGD with momentum, a checkpoint at the end. What size.ts bundles.
 import * as tf from "trainlet";
-import kernelsUrl from "trainlet/kernels.wasm?url";
+import kernelsUrl from "trainlet/kernels.training.wasm?url";
 
 export async function run(images: Float32Array, labels: Int32Array): Promise<Uint8Array> {
   const input = tf.placeholder(tf.float32, [null, 28, 28, 1], "images");

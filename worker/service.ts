@@ -41,6 +41,8 @@ export class SessionService {
   readonly id: string;
   readonly #session: tf.Session;
   readonly #warnings: tf.Finding[];
+  /** What was found when a fit was planned: told with its first steps. */
+  #fitWarnings: readonly tf.Finding[] = [];
   readonly #columns: ColumnStore;
   #fit: FitJob | null;
   #steps: number;
@@ -155,9 +157,11 @@ export class SessionService {
   /** Checks all of the request, and makes its plans. The fit before it is forgotten. */
   startFit(request: FitRequest): Promise<FitInfo> {
     return this.#next(() => {
+      this.#warnings.length = 0;
       const fit = FitJob.start(this.#session, this.#columns, request);
       this.#fit?.forget();
       this.#fit = fit;
+      this.#fitWarnings = [...this.#warnings];
       return this.#fit.info();
     });
   }
@@ -173,7 +177,9 @@ export class SessionService {
       const progress = await fit.steps(this.#session, this.#columns, count);
       this.#steps += progress.length;
       const { step, steps, ended } = fit.info();
-      return { progress, step, steps, ended, warnings: [...this.#warnings] };
+      const warnings = [...this.#fitWarnings, ...this.#warnings];
+      this.#fitWarnings = [];
+      return { progress, step, steps, ended, warnings };
     });
   }
 

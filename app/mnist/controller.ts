@@ -1,9 +1,12 @@
 /** What the buttons of the MNIST page do: wishes become messages to the worker, its messages come into the store. */
 import { batch } from "@preact/signals-core";
 import type { HostName } from "../compute/protocol.ts";
-import { make } from "../views/dom.ts";
-import type { MnistPageMessage, MnistWorkerMessage } from "./compute/protocol.ts";
-import { addBatch, startCurves, type MnistStore } from "./store.ts";
+import { hasSimd } from "../compute/simd.ts";
+import { fixed } from "../store/format.ts";
+import { saveFile } from "../views/save.ts";
+import type { MnistPageMessage, MnistWorkerMessage, TrainSettings } from "./compute/protocol.ts";
+import { addBatch, startCurves } from "./curves.ts";
+import type { Failure, MnistStore } from "./store.ts";
 
 const pingEveryMs = 1000;
 /** A worker that computes answers between calls for steps, well within this. */
@@ -20,32 +23,46 @@ export class Controller {
     this.#store = store;
   }
 
-  train(): void {
-    const { settings, token, findings, facts } = this.#store;
-    findings.value = [];
-    facts.value = null;
-    this.#begin({ type: "train", settings: settings.value, token: token.value });
+  train(settings: Partial<TrainSettings> = {}): void {
+    const store = this.#store;
+    store.settings.value = { ...store.settings.value, ...settings };
+    const chosen = store.settings.value;
+    if (chosen.host === "worker" && !hasSimd())
+      return this.#fail({ kind: "simd", message: "WebAssembly.validate refuses a module with a v128 instruction." });
+    this.#begin({ type: "train", settings: chosen, token: store.token.value });
   }
 
   stop(): void {
-    if (this.#store.phase.value.kind !== "running") return;
-    this.#store.phase.value = { kind: "stopping" };
+    const { phase, active } = this.#store;
+    if (!active.value || phase.value.kind === "stopping") return;
+    phase.value = { kind: "stopping" };
     this.#post({ type: "stop" });
   }
 
   /** The next step follows, on this host or on another. */
-  continue(host: HostName): void {
-    const { settings, token } = this.#store;
-    settings.value = { ...settings.value, host };
-    this.#begin({ type: "continue", host, token: token.value });
+  continue(host: HostName, rate = this.#store.settings.value.rate): void {
+    const { settings, run, token, facts } = this.#store;
+    facts.value = null;
+    settings.value = { ...settings.value, host, rate };
+    if (run.value) run.value = { ...run.value, host, rate };
+    this.#begin({ type: "continue", host, rate, token: token.value });
   }
 
+  /** Does again what failed. */
   retry(): void {
     this.#begin({ type: "retry" });
   }
 
   predict(pixels: Uint8Array): void {
-    if (this.#worker) this.#post({ type: "predict", id: ++this.#drawing, pixels });
+    this.#post({ type: "predict", id: ++this.#drawing, pixels });
+  }
+
+  /** What is still read of a drawing is not heard of any more. */
+  forgetDrawing(): void {
+    this.#drawing++;
+    this.#store.prediction.value = null;
+    this.#store.digit.value = null;
+    this.#store.aside.value = "";
   }
 
   digit(label: number): void {
@@ -79,20 +96,28 @@ export class Controller {
 
   #receive(message: MnistWorkerMessage): void {
     const store = this.#store;
+    const { phase } = store;
     switch (message.type) {
       case "loading":
-        if (store.active.value) store.phase.value = { ...message, kind: "loading" };
+        if (phase.value.kind === "preparing" || phase.value.kind === "loading")
+          phase.value = { kind: "loading", loaded: message.loaded, total: message.total };
+        else store.aside.value = `Fetching the digits, ${fixed(message.loaded / 1e6, 1)} MB so far.`;
         break;
       case "preparing":
-        store.phase.value = { kind: "preparing", what: message.what };
+        if (phase.value.kind !== "stopping") phase.value = { kind: "preparing", what: message.what };
         break;
       case "started":
+        if (message.step === 0) {
+          store.run.value = store.settings.value;
+          store.findings.value = [];
+        }
+        store.facts.value = null;
         store.curves.value = startCurves(message, store.curves.value);
-        store.phase.value = { kind: "running" };
+        if (phase.value.kind !== "stopping") phase.value = { kind: "running" };
         break;
       case "batch":
         if (store.curves.value) addBatch(store.curves.value, message);
-        if (store.phase.value.kind === "preparing") store.phase.value = { kind: "running" };
+        if (phase.value.kind === "preparing") phase.value = { kind: "running" };
         store.news.value++;
         break;
       case "findings": {
@@ -104,21 +129,39 @@ export class Controller {
       case "stopped":
       case "finished":
         store.facts.value = message.facts;
-        store.phase.value = { kind: message.type };
+        phase.value = { kind: message.type };
         this.#watch(false);
+        break;
+      case "abandoned":
+        phase.value = { kind: "idle" };
+        this.#watch(false);
+        break;
+      case "waiting": {
+        const retryAt = performance.now() + message.retryInMs;
+        this.#failed({ kind: "unreachable", message: "", retryAt, kept: false });
+        break;
+      }
+      case "resumed":
+        phase.value = { kind: "running" };
         break;
       case "prediction":
-        if (message.id === this.#drawing) store.prediction.value = message;
+        if (message.id === this.#drawing) [store.prediction.value, store.aside.value] = [message, ""];
         break;
       case "digit":
-        store.digit.value = message;
+        [store.digit.value, store.aside.value] = [message, ""];
         break;
       case "checkpoint":
-        save(`trainlet-mnist-step-${message.step}.safetensors`, message.bytes);
+        saveFile(`trainlet-mnist-step-${message.step}.safetensors`, message.bytes as Uint8Array<ArrayBuffer>);
         break;
       case "failed":
-        store.phase.value = { kind: "failed", failure: message.failure };
-        this.#watch(false);
+        if (message.failure.kind === "notFinite") {
+          store.curves.value?.broken.push(message.step + 1);
+          store.news.value++;
+        }
+        this.#fail(message.failure, message.kept);
+        break;
+      case "aside":
+        store.aside.value = message.message;
         break;
       case "pong":
         break;
@@ -138,15 +181,17 @@ export class Controller {
   }
 
   #died(message: string): void {
-    this.#watch(false);
     this.#worker?.terminate();
     this.#worker = null;
-    this.#store.phase.value = { kind: "failed", failure: { kind: "died", message } };
+    this.#fail({ kind: "died", message });
   }
-}
 
-function save(name: string, bytes: Uint8Array): void {
-  const url = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>]));
-  make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  #fail(failure: Pick<Failure, "kind" | "message">, kept = false): void {
+    this.#watch(false);
+    this.#failed({ ...failure, retryAt: null, kept });
+  }
+
+  #failed(failure: Failure): void {
+    this.#store.phase.value = { kind: "failed", failure };
+  }
 }

@@ -1,7 +1,8 @@
 /** What the MNIST page knows: one phase, the settings, and what arrived, which no error clears. */
 import { computed, signal, type ReadonlySignal, type Signal } from "@preact/signals-core";
 import type { Finding } from "../../src/index.ts";
-import type { LayerColumn, MnistFailure, Started, TrainBatch, TrainFacts, TrainSettings } from "./compute/protocol.ts";
+import type { MnistFailure, TrainFacts, TrainSettings } from "./compute/protocol.ts";
+import type { Curves } from "./curves.ts";
 
 export type Phase =
   | { readonly kind: "idle" }
@@ -11,18 +12,13 @@ export type Phase =
   | { readonly kind: "stopping" }
   | { readonly kind: "stopped" }
   | { readonly kind: "finished" }
-  | { readonly kind: "failed"; readonly failure: MnistFailure };
+  | { readonly kind: "failed"; readonly failure: Failure };
 
-/** Values by step: index 0 is step 1. Written in place; `news` counts what came. */
-export interface Curves extends Started {
-  readonly loss: Float32Array;
-  readonly accuracy: Float32Array;
-  /** Steps that have arrived. */
-  done: number;
-  readonly validations: { readonly step: number; readonly accuracy: number }[];
-  readonly columns: LayerColumn[];
-  rate: number;
-  stepsPerSecond: number | null;
+export interface Failure extends MnistFailure {
+  /** When the edge is tried again by itself; null where that was given up. */
+  readonly retryAt: number | null;
+  /** Whether the run is held by this page, on its way between two hosts. */
+  readonly kept: boolean;
 }
 
 export interface Prediction {
@@ -30,17 +26,29 @@ export interface Prediction {
   readonly probabilities: Float32Array;
 }
 
+export interface Digit {
+  readonly label: number;
+  readonly index: number;
+  readonly pixels: Uint8Array;
+}
+
 export interface MnistStore {
   readonly phase: Signal<Phase>;
   readonly settings: Signal<TrainSettings>;
+  /** Those of the run whose results are shown. */
+  readonly run: Signal<TrainSettings | null>;
   readonly curves: Signal<Curves | null>;
+  /** Counts batches: what draws results reads it. */
   readonly news: Signal<number>;
   readonly findings: Signal<readonly Finding[]>;
   readonly facts: Signal<TrainFacts | null>;
   readonly prediction: Signal<Prediction | null>;
   /** A digit of the test set that is shown for reading. */
-  readonly digit: Signal<{ readonly label: number; readonly index: number; readonly pixels: Uint8Array } | null>;
+  readonly digit: Signal<Digit | null>;
+  /** What became of a wish beside the run. */
+  readonly aside: Signal<string>;
   readonly logLoss: Signal<boolean>;
+  /** Changes with the theme: canvases read their colours anew. */
   readonly theme: Signal<number>;
   /** For the edge; kept for the tab only. */
   readonly token: Signal<string | null>;
@@ -57,60 +65,21 @@ export function createStore(settings: TrainSettings): MnistStore {
   return {
     phase,
     settings: signal(settings),
+    run: signal<TrainSettings | null>(null),
     curves,
     news,
     findings: signal<readonly Finding[]>([]),
     facts: signal<TrainFacts | null>(null),
     prediction: signal<Prediction | null>(null),
-    digit: signal<{ label: number; index: number; pixels: Uint8Array } | null>(null),
+    digit: signal<Digit | null>(null),
+    aside: signal(""),
     logLoss: signal(false),
     theme: signal(0),
     token: signal<string | null>(null),
     done: computed(() => (news.value, curves.value?.done ?? 0)),
-    active: computed(() => activePhases.has(phase.value.kind)),
+    active: computed(() => {
+      const { value } = phase;
+      return activePhases.has(value.kind) || (value.kind === "failed" && value.failure.retryAt !== null);
+    }),
   };
-}
-
-/** Room for all steps of a run, with what an earlier part of it brought. */
-export function startCurves(started: Started, before: Curves | null): Curves {
-  const kept = started.step > 0 && before?.steps === started.steps ? before : null;
-  return {
-    ...started,
-    loss: kept?.loss ?? new Float32Array(started.steps).fill(Number.NaN),
-    accuracy: kept?.accuracy ?? new Float32Array(started.steps).fill(Number.NaN),
-    done: kept ? started.step : 0,
-    validations: kept?.validations ?? [],
-    columns: kept?.columns ?? [],
-    rate: kept?.rate ?? 0,
-    stepsPerSecond: null,
-  };
-}
-
-export function addBatch(curves: Curves, batch: TrainBatch): void {
-  curves.loss.set(batch.loss, batch.from - 1);
-  curves.accuracy.set(batch.accuracy, batch.from - 1);
-  curves.done = Math.max(curves.done, batch.from - 1 + batch.loss.length);
-  curves.validations.push(...batch.validations);
-  curves.columns.push(...batch.statistics);
-  curves.rate = batch.rate;
-  curves.stepsPerSecond = batch.stepsPerSecond ?? curves.stepsPerSecond;
-}
-
-/** The mean of the last `window` values up to each step. */
-export function movingMean(values: Float32Array, done: number, window: number): (number | null)[] {
-  const means: (number | null)[] = [];
-  let sum = 0;
-  let count = 0;
-  for (let i = 0; i < done; i++) {
-    if (!Number.isNaN(values[i])) {
-      sum += values[i];
-      count++;
-    }
-    if (i >= window && !Number.isNaN(values[i - window])) {
-      sum -= values[i - window];
-      count--;
-    }
-    means.push(count > 0 ? sum / count : null);
-  }
-  return means;
 }

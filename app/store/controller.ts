@@ -3,13 +3,9 @@ import { batch } from "@preact/signals-core";
 import { ComputeWorker } from "../compute/client.ts";
 import { retryDelaysMs } from "../compute/delays.ts";
 import type { FailureKind, HostName, RunFacts, RunSettings, WorkerMessage } from "../compute/protocol.ts";
+import { hasSimd } from "../compute/simd.ts";
 import { addBatch, createResults } from "./results.ts";
 import { bitsKey, type Phase, type Store } from "./store.ts";
-
-/** The smallest module with a SIMD instruction: (func (result v128) i32.const 0 i8x16.splat). */
-const simdModule = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
-]);
 
 export class Controller {
   readonly #store: Store;
@@ -179,8 +175,4 @@ export class Controller {
   #phase(phase: Phase): void {
     this.#store.phase.value = phase;
   }
-}
-
-function hasSimd(): boolean {
-  return typeof WebAssembly === "object" && WebAssembly.validate(simdModule);
 }

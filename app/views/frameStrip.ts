@@ -1,6 +1,5 @@
 /** The frame strip: how long each frame of the page took while it trained. */
-import { effect } from "@preact/signals-core";
-import type { Store } from "../store/store.ts";
+import { effect, type ReadonlySignal, type Signal } from "@preact/signals-core";
 import { colorsOf, fitted } from "./canvas.ts";
 import { attribute, find, make, together, type Dispose } from "./dom.ts";
 import { onFrame, onResize } from "./frame.ts";
@@ -9,7 +8,12 @@ const kept = 240;
 const height = 28;
 const drawEveryMs = 100;
 
-export function frameStrip(strip: HTMLElement, store: Store): Dispose {
+interface Measured {
+  readonly phase: ReadonlySignal<{ readonly kind: string }>;
+  readonly theme: Signal<number>;
+}
+
+export function frameStrip(strip: HTMLElement, store: Measured): Dispose {
   const canvas = find<HTMLCanvasElement>("canvas", strip);
   const words = find("span:last-child", strip);
   const colors = colorsOf(store.theme);

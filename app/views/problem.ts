@@ -4,9 +4,8 @@ import type { FailureKind } from "../compute/protocol.ts";
 import type { Controller } from "../store/controller.ts";
 import type { Failure, Store } from "../store/store.ts";
 import { saveCsv } from "./csv.ts";
-import { click, make, together, type Dispose } from "./dom.ts";
-
-type Remedy = readonly [label: string, action: () => void];
+import { together, type Dispose } from "./dom.ts";
+import { memorySentence, problemBox, type Remedy } from "./problemBox.ts";
 
 export function problemView(alert: HTMLElement, progress: HTMLElement, store: Store, controller: Controller): Dispose {
   return effect(() => {
@@ -21,20 +20,8 @@ function show(failure: Failure, store: Store, controller: Controller): HTMLEleme
   const step = Math.max(0, store.done.peek());
   const wait = failure.retryAt === null ? null : Math.round((failure.retryAt - performance.now()) / 1000);
   const remedies = remediesFor(failure.kind, wait !== null, store, controller);
-  const box = make(
-    "div",
-    { class: "problem" },
-    make("p", {}, `✕ ${sentence(failure, step, wait)}`),
-    ...(failure.kind === "refused" ? [tokenField(store)] : []),
-    ...remedies.map(([label, action], i) => {
-      const button = make("button", { type: "button", class: i === 0 ? "btn small primary" : "btn small" }, label);
-      click(button, action);
-      return button;
-    }),
-  );
-  if (failure.details)
-    box.append(make("details", {}, make("summary", {}, "Details"), make("pre", {}, failure.details)));
-  return box;
+  const token = failure.kind === "refused" ? store.token : null;
+  return problemBox(sentence(failure, step, wait), remedies, failure.details, token);
 }
 
 function sentence({ kind, details }: Failure, step: number, wait: number | null): string {
@@ -52,14 +39,6 @@ function sentence({ kind, details }: Failure, step: number, wait: number | null)
     error: `The run failed at step ${step}. Results stay.`,
   };
   return sentences[kind];
-}
-
-/** The library's own figures: "This step needs 143.2 MiB of tensor memory, the limit is 64.0 MiB (largest: …)." */
-function memorySentence(details: string): string {
-  const figures = /needs ([\d.]+ MiB).*?limit is ([\d.]+ MiB)(?: \(largest: '([^']+)'.*?([\d.]+ MiB)\))?/.exec(details);
-  if (!figures) return "There is not enough memory for this step.";
-  const [, needs, limit, largest, size] = figures;
-  return `This step needs ${needs}, the limit is ${limit}.${largest ? ` Largest: ${largest}, ${size}.` : ""}`;
 }
 
 function remediesFor(kind: FailureKind, waiting: boolean, store: Store, controller: Controller): Remedy[] {
@@ -85,14 +64,6 @@ function remediesFor(kind: FailureKind, waiting: boolean, store: Store, controll
     case "error":
       return [["Run again", again]];
   }
-}
-
-/** Kept for the tab only. */
-function tokenField(store: Store): HTMLElement {
-  const input = make("input", { type: "password", autocomplete: "off" });
-  input.value = store.token.peek() ?? "";
-  input.addEventListener("input", () => (store.token.value = input.value || null));
-  return make("label", { class: "field" }, make("span", {}, "Token for the edge"), input);
 }
 
 /** Blocking errors are told by the alert, the rest in a few words at a few moments. */

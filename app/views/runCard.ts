@@ -6,6 +6,7 @@ import { percent, statistic } from "../store/format.ts";
 import { valueAt } from "../store/results.ts";
 import type { Store } from "../store/store.ts";
 import { find, make, text, together, type Dispose } from "./dom.ts";
+import { fixView } from "./fix.ts";
 import { onFrame } from "./frame.ts";
 import { updatesOf } from "./nodeFacts.ts";
 
@@ -55,7 +56,7 @@ function doctorsWord(findings: readonly Finding[], run: RunName, store: Store): 
       " ",
       ...withNames(finding.message, run, store),
     ),
-    fix(finding),
+    fixView(finding),
   ]);
 }
 
@@ -84,23 +85,4 @@ function withNames(message: string, run: RunName, store: Store): (Node | string)
     button.addEventListener("click", () => (store.selected.value = { run, node: part }));
     return button;
   });
-}
-
-function fix(finding: Finding): HTMLElement {
-  const code = make("pre", { class: "code" }, finding.fix);
-  const button = make("button", { type: "button", class: "btn small" }, "Copy fix");
-  button.addEventListener("click", () => void copy(finding.fix, code, button));
-  return make("div", { class: "fix" }, code, button);
-}
-
-async function copy(words: string, code: HTMLElement, button: HTMLElement): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(words);
-    button.textContent = "Copied.";
-  } catch {
-    // Not allowed here: selected, so that the reader's own copying works.
-    getSelection()?.selectAllChildren(code);
-    button.textContent = "Selected.";
-  }
-  setTimeout(() => (button.textContent = "Copy fix"), 2000);
 }

@@ -4,6 +4,7 @@ import type { Controller } from "../store/controller.ts";
 import { seconds } from "../store/format.ts";
 import type { Phase, Store } from "../store/store.ts";
 import { maxSteps } from "../store/url.ts";
+import { afloat } from "./afloat.ts";
 import { all, attribute, click, disable, find, listen, make, text, together, type Dispose } from "./dom.ts";
 import { onFrame } from "./frame.ts";
 
@@ -25,7 +26,7 @@ export function runPanel(panel: HTMLElement, store: Store, controller: Controlle
       () => showBar(find("#bar", panel), store),
     ),
     countdown(find("#state", panel), store),
-    afloat(find(".go-slot", panel), find("#go", panel), store),
+    afloat(find(".go-slot", panel), find("#go", panel), store.active),
   );
 }
 
@@ -187,21 +188,4 @@ function showBar(bar: HTMLElement, store: Store): void {
     "aria-valuetext": compiling ? "preparing" : `step ${done} of ${steps}`,
   });
   find("i", bar).style.transform = compiling ? "none" : `scaleX(${done / steps})`;
-}
-
-/** Keeps Stop in reach: while a run is active, and its panel out of sight, the row of buttons floats. */
-function afloat(slot: HTMLElement, row: HTMLElement, store: Store): Dispose {
-  let visible = true;
-  const update = (): void => {
-    const floats = store.active.value && !visible;
-    if (floats) slot.style.height = `${slot.offsetHeight}px`;
-    else slot.style.removeProperty("height");
-    row.classList.toggle("afloat", floats);
-  };
-  const observer = new IntersectionObserver(([entry]) => {
-    visible = entry.isIntersecting;
-    update();
-  });
-  observer.observe(slot);
-  return together(effect(update), () => observer.disconnect());
 }

@@ -26,9 +26,9 @@ class Broadcast {
   rank: i32;
 }
 
-/** The operation with its operands exchanged. */
+/** The operation with its operands exchanged. One that commutes is its own: no second copy of its loops is compiled. */
 @unmanaged
-class Swapped<Operation> {
+export class Swapped<Operation> {
   @inline apply(a: v128, b: v128): v128 {
     return changetype<Operation>(0).apply(b, a);
   }
@@ -105,7 +105,7 @@ function strip<Operation>(y: usize, a: usize, b: v128, pitch: usize, end: usize)
 }
 
 /** Any strides: the last dimension in a loop of its own, the others by division of the row's number. */
-function general<Operation>(y: usize, a: usize, b: usize, attributes: Broadcast): void {
+function general<Operation, Exchanged>(y: usize, a: usize, b: usize, attributes: Broadcast): void {
   const rank = attributes.rank;
   const dims = changetype<usize>(attributes) + offsetof<Broadcast>();
   const stridesA = dims + bytesOf(rank);
@@ -129,7 +129,7 @@ function general<Operation>(y: usize, a: usize, b: usize, attributes: Broadcast)
     }
     if (stepA == 1 && stepB == 1) sameShape<Operation>(y, rowA, rowB, length);
     else if (stepA == 1 && stepB == 0) withVector<Operation>(y, rowA, v128.load32_splat(rowB), length);
-    else if (stepA == 0 && stepB == 1) withVector<Swapped<Operation>>(y, rowB, v128.load32_splat(rowA), length);
+    else if (stepA == 0 && stepB == 1) withVector<Exchanged>(y, rowB, v128.load32_splat(rowA), length);
     else {
       for (let i = 0; i < length; i++) {
         sameShape<Operation>(y + bytesOf(i), rowA + bytesOf(i * stepA), rowB + bytesOf(i * stepB), 1);
@@ -143,21 +143,21 @@ function general<Operation>(y: usize, a: usize, b: usize, attributes: Broadcast)
  * y = op(a, b) with the broadcasting that the attribute block describes:
  * [pattern, n, rank, dims[rank], stridesA[rank], stridesB[rank]], n the elements of y. Pattern 0: both have y's shape; 1 and 2:
  * `a`, `b` is one element; 3 and 4: `b`, `a` is a row of dims[rank - 1] elements, repeated; 5: strides in elements, 0 along a
- * broadcast dimension. y is overwritten and may be the operand that has y's size; it overlaps nothing otherwise.
+ * broadcast dimension. `Exchanged` is the operation with its operands exchanged. y is overwritten and may be the operand that has y's size; it overlaps nothing otherwise.
  */
-export function binary<Operation>(y: usize, a: usize, b: usize, attributes: usize): void {
+export function binary<Operation, Exchanged>(y: usize, a: usize, b: usize, attributes: usize): void {
   const broadcast = changetype<Broadcast>(attributes);
   const pattern = broadcast.pattern;
   const n = broadcast.n;
   if (n <= 0) return;
   if (pattern == SAME_SHAPE) sameShape<Operation>(y, a, b, n);
   else if (pattern == SCALAR_B) withVector<Operation>(y, a, v128.load32_splat(b), n);
-  else if (pattern == SCALAR_A) withVector<Swapped<Operation>>(y, b, v128.load32_splat(a), n);
+  else if (pattern == SCALAR_A) withVector<Exchanged>(y, b, v128.load32_splat(a), n);
   else if (pattern == ROW_B || pattern == ROW_A) {
     const length = load<i32>(attributes + offsetof<Broadcast>() + bytesOf(broadcast.rank - 1));
     if (pattern == ROW_B) withRow<Operation>(y, a, b, n, length);
-    else withRow<Swapped<Operation>>(y, b, a, n, length);
-  } else general<Operation>(y, a, b, broadcast);
+    else withRow<Exchanged>(y, b, a, n, length);
+  } else general<Operation, Exchanged>(y, a, b, broadcast);
 }
 
 /** y[i] = op(x[i]), float32 [n]; `y` is overwritten and may be `x`, and overlaps it in no other way. */

@@ -10,6 +10,7 @@ import { Variable } from "../graph/variable.ts";
 import { inferShapes } from "../ops/build.ts";
 import type { NodeView } from "../ops/definition.ts";
 import { attach } from "../ops/attached.ts";
+import { checkInputTypes, inputTypes } from "../ops/inputTypes.ts";
 import { definitionFor } from "../ops/registry.ts";
 import { attrFromMessage } from "./attrs.ts";
 import type { CollectionDef, MetaGraphDef, NodeDef, OpDef, VariableDef } from "./metaGraphDef.ts";
@@ -175,8 +176,13 @@ function outputsOf(
     inputDtype: (i) => inputOf(i).dtype,
     constant: (i) => constantBehind(inputRef(i).name, pending),
   };
-  // The rules of a view need not ask for what it views.
-  if (definition.plan.kind === "view" && definition.plan.of !== "each") inputRef(definition.plan.of);
+  const takes = inputTypes(definition, view.inputCount).length;
+  if (takes > view.inputCount) inputRef(view.inputCount);
+  if (takes < view.inputCount)
+    throw new InvalidArgumentError(
+      `Node '${node.name}' (op: '${node.op}') has ${view.inputCount} inputs, but takes ${takes}.`,
+    );
+  checkInputTypes(definition, view, node.name, (i) => `${item.inputs[i].name}:${item.inputs[i].index}`);
   const dtypes = definition.outputs(view);
   const inputShapes = item.inputs.map((_, i) => inputOf(i).shape);
   const shapes = inferOrTake(told, () => inferShapes(definition, view, node.name, inputShapes));

@@ -27,6 +27,7 @@ export const Relu6Grad: OpDefinition = gradientOf("Relu6Grad", "relu6Grad", 0, (
 
 export const LeakyRelu: OpDefinition = {
   type: "LeakyRelu",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [node.inputShape(0)],
   plan: {
@@ -44,6 +45,7 @@ export const LeakyRelu: OpDefinition = {
 /** Its slope at 0 is alpha. */
 export const LeakyReluGrad: OpDefinition = {
   type: "LeakyReluGrad",
+  inputs: "T T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [mergeShapes(node.inputShape(0), node.inputShape(1))],
   plan: {

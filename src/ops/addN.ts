@@ -5,12 +5,13 @@ import { UnimplementedError } from "../graph/errors.ts";
 import type { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, mergeShapes, sizeOf } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
+import { altered, notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 import { broadcastBlock } from "./elementwise.ts";
 import { foldable, folded, maxFolded } from "./folding.ts";
 
 export const AddN: OpDefinition = {
   type: "AddN",
+  inputs: "T*",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     let shape = node.inputShape(0);
@@ -43,15 +44,15 @@ export const AddN: OpDefinition = {
 };
 
 /** The same, whose shape an attribute tells. */
-export const AccumulateNV2: OpDefinition = { ...AddN, type: "AccumulateNV2" };
+export const AccumulateNV2: OpDefinition = altered(AddN, { type: "AccumulateNV2" });
 
 type FillKernel = "fillFloat32" | "fillInt32";
 const fillKernels: Readonly<Record<string, FillKernel>> = { float32: "fillFloat32", int32: "fillInt32" };
 
-/* @__NO_SIDE_EFFECTS__ */
 function filling(type: string, value: 0 | 1): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     plan: {

@@ -13,6 +13,7 @@ import { moving, rowMajor } from "./strided.ts";
 
 export const Reshape: OpDefinition = {
   type: "Reshape",
+  inputs: "T Tshape:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const wanted = node.constant(1);
@@ -39,6 +40,7 @@ function reshaped(shape: Shape, wanted: readonly number[]): Shape {
 
 export const Squeeze: OpDefinition = {
   type: "Squeeze",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const shape = node.inputShape(0);
@@ -60,6 +62,7 @@ export const Squeeze: OpDefinition = {
 
 export const Fill: OpDefinition = moving({
   type: "Fill",
+  inputs: "index_type:int T",
   outputs: (node) => [node.inputDtype(1).base],
   shape(node) {
     const dims = node.constant(0);

@@ -14,6 +14,7 @@ const shown = 3;
 
 export const Assert: OpDefinition = {
   type: "Assert",
+  inputs: "bool any*",
   outputs: () => [],
   shape: () => [],
   stateful: true,

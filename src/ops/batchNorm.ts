@@ -2,9 +2,9 @@
 import { attr } from "../graph/attr.ts";
 import { float32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError, UnimplementedError } from "../graph/errors.ts";
-import type { Operation, Tensor } from "../graph/operation.ts";
+import { Tensor, type Operation } from "../graph/operation.ts";
 import { sameShape, sizeOf, type Shape } from "../graph/shape.ts";
-import { constant, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
+import { convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { fusedBatchNormGradient } from "./batchNormGradient.ts";
 import { activations } from "./conv2d.ts";
 import type { BufferRef, KernelContext, NodeView, OpDefinition } from "./definition.ts";
@@ -13,10 +13,10 @@ import { negative, rsqrt } from "./unary.ts";
 
 /** Outputs: y, batch_mean, batch_variance (unbiased when training), reserve_space_1 (mean), reserve_space_2 (biased
  * variance) and, in V3, reserve_space_3 (unused here, a scalar). */
-/* @__NO_SIDE_EFFECTS__ */
 function fused(type: string, outputs: 5 | 6): OpDefinition {
   return {
     type,
+    inputs: type === "FusedBatchNorm" ? "T T T T T" : "T U U U U",
     outputs: (node) => [node.inputDtype(0).base, ...new Array<DType>(outputs - 1).fill(float32)],
     shape: (node) => fusedShape(node, outputs),
     gradient: (op, [dy]) => fusedBatchNormGradient(op, dy),
@@ -165,11 +165,10 @@ export function fusedBatchNorm(
   if (!isTraining && (options.mean === undefined || options.variance === undefined)) {
     throw new InvalidArgumentError("fusedBatchNorm with isTraining false needs mean and variance.");
   }
-  const given = convertToTensor(x);
+  const given = convertToTensor(x, { dtype: x instanceof Tensor ? undefined : float32 });
   return given.graph.asDefault(() => {
-    const mean = convertToTensor(options.mean ?? constant([], { dtype: float32 }));
-    const variance = convertToTensor(options.variance ?? constant([], { dtype: float32 }));
-    const inputs = [given, convertToTensor(scale), convertToTensor(offset), mean, variance];
+    const statistics = [scale, offset, options.mean ?? [], options.variance ?? []];
+    const inputs = [given, ...statistics.map((value) => convertToTensor(value, { dtype: float32 }))];
     const attrs = {
       T: attr.type(given.dtype),
       U: attr.type(float32),

@@ -10,10 +10,10 @@ import { noGradient, type KernelContext, type NodeView, type OpDefinition } from
 
 /** Inputs: y_backprop, x, scale, and the statistics that the forward pass used, mean and biased variance; V3 has a third reserve,
  * not used here. Outputs: x_backprop, scale_backprop, offset_backprop, and two empty reserves. */
-/* @__NO_SIDE_EFFECTS__ */
-function fusedGrad(type: string): OpDefinition {
+function fusedGrad(type: string, inputs: string): OpDefinition {
   return {
     type,
+    inputs,
     outputs: (node) => [node.inputDtype(0).base, float32, float32, float32, float32],
     shape: fusedGradShape,
     plan: { kind: "kernel", emit: emitFusedGrad, inPlace: [0, 1] },
@@ -21,9 +21,9 @@ function fusedGrad(type: string): OpDefinition {
   };
 }
 
-export const FusedBatchNormGrad: OpDefinition = fusedGrad("FusedBatchNormGrad");
-export const FusedBatchNormGradV2: OpDefinition = fusedGrad("FusedBatchNormGradV2");
-export const FusedBatchNormGradV3: OpDefinition = fusedGrad("FusedBatchNormGradV3");
+export const FusedBatchNormGrad: OpDefinition = fusedGrad("FusedBatchNormGrad", "T T T T T");
+export const FusedBatchNormGradV2: OpDefinition = fusedGrad("FusedBatchNormGradV2", "T T float32 U U");
+export const FusedBatchNormGradV3: OpDefinition = fusedGrad("FusedBatchNormGradV3", "T T float32 U U U");
 
 function fusedGradShape(node: NodeView): Shape[] {
   requireNhwc(node.op);

@@ -1,6 +1,6 @@
 /** BroadcastTo: a tensor in a larger shape (tensorflow/core/ops/array_ops.cc). */
 import { attr } from "../graph/attr.ts";
-import { int32 } from "../graph/dtype.ts";
+import { int32, type DType } from "../graph/dtype.ts";
 import { InvalidArgumentError } from "../graph/errors.ts";
 import { Tensor } from "../graph/operation.ts";
 import { formatShape } from "../graph/shape.ts";
@@ -14,6 +14,7 @@ import { moving, rowMajor } from "./strided.ts";
 
 export const BroadcastTo: OpDefinition = moving({
   type: "BroadcastTo",
+  inputs: "T Tidx:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, given] = [node.inputShape(0), node.constant(1)];
@@ -57,8 +58,6 @@ export function broadcastTo(input: TensorLike, shape: readonly number[] | Tensor
 }
 
 /** Sizes as an int32 vector. */
-export function vector(values: readonly number[] | Tensor, name: string): Tensor {
-  return values instanceof Tensor
-    ? values
-    : constant(values as number[], { dtype: int32, shape: [values.length], name });
+export function vector(values: readonly number[] | Tensor, name: string, dtype: DType = int32): Tensor {
+  return values instanceof Tensor ? values : constant(values as number[], { dtype, shape: [values.length], name });
 }

@@ -11,6 +11,7 @@ import { Variable } from "../graph/variable.ts";
 import { attach, definitionOf } from "./attached.ts";
 import { Const } from "./constant.ts";
 import { viewed, type NodeView, type OpDefinition } from "./definition.ts";
+import { checkInputTypes } from "./inputTypes.ts";
 
 /** Anything a builder accepts where it needs a tensor. */
 export type TensorLike = Tensor | Variable | FeedValue;
@@ -35,6 +36,7 @@ export function createOp(definition: OpDefinition, inputs: readonly Tensor[], at
     inputDtype: (i) => inputs[i].dtype,
     constant: (i) => constantValue(inputs[i]),
   };
+  checkInputTypes(definition, node, full, (i) => inputs[i].name);
   const dtypes = definition.outputs(node);
   const shapes = inferShapes(
     definition,

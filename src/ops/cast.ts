@@ -13,6 +13,7 @@ const supported = ["float32", "int32", "int64", "uint8", "bool"];
 
 export const Cast: OpDefinition = {
   type: "Cast",
+  inputs: "SrcT",
   outputs: (node) => [node.op.dtype("DstT").base],
   shape: (node) => [node.inputShape(0)],
   plan: {

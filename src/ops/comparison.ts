@@ -38,7 +38,6 @@ export function broadcastWalk(shapes: readonly (readonly number[])[], out: reado
   ];
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function comparing(
   type: string,
   kernel: ComparisonKernel,
@@ -48,6 +47,7 @@ function comparing(
   const ordered = kernel.startsWith("less");
   return {
     type,
+    inputs: "T T",
     outputs: () => [bool],
     shape: (node) => [broadcastShapes(node.inputShape(0), node.inputShape(1))],
     gradient,
@@ -78,10 +78,10 @@ export const GreaterEqual: OpDefinition = comparing("GreaterEqual", "lessEqual",
 export const Equal: OpDefinition = comparing("Equal", "equal", false, (a, b) => a === b);
 export const NotEqual: OpDefinition = comparing("NotEqual", "notEqual", false, (a, b) => a !== b);
 
-/* @__NO_SIDE_EFFECTS__ */
 function logic(type: string, operation: 0 | 1, f: (a: number, b: number) => boolean): OpDefinition {
   return {
     type,
+    inputs: "bool bool",
     outputs: () => [bool],
     shape: (node) => [broadcastShapes(node.inputShape(0), node.inputShape(1))],
     gradient,
@@ -101,6 +101,7 @@ export const LogicalAnd: OpDefinition = logic("LogicalAnd", 0, (a, b) => a !== 0
 export const LogicalOr: OpDefinition = logic("LogicalOr", 1, (a, b) => a !== 0 || b !== 0);
 export const LogicalNot: OpDefinition = {
   type: "LogicalNot",
+  inputs: "bool",
   outputs: () => [bool],
   shape: (node) => [node.inputShape(0)],
   gradient,

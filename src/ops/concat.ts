@@ -37,12 +37,12 @@ function joined(
 }
 
 /** `first`: the axis comes before what is joined, as in the older form. */
-/* @__NO_SIDE_EFFECTS__ */
 function concatenation(type: string, first: boolean): OpDefinition {
   const axisAt = (node: { readonly inputCount: number }): number => (first ? 0 : node.inputCount - 1);
   const operandsAt = (node: { readonly inputCount: number }): number[] => parts(node).map((i) => (first ? i + 1 : i));
   return moving({
     type,
+    inputs: first ? "int32 T*" : "T* Tidx:int",
     outputs: (node) => [node.inputDtype(operandsAt(node)[0]).base],
     shape(node) {
       const given = node.constant(axisAt(node));
@@ -95,6 +95,7 @@ export const Concat: OpDefinition = concatenation("Concat", true);
 /** Where each operand of a concatenation begins: input 0 is the axis, the others are shapes. */
 export const ConcatOffset: OpDefinition = {
   type: "ConcatOffset",
+  inputs: "int32 int32*",
   outputs: (node) => parts(node).map(() => int32),
   shape: (node) => parts(node).map((i) => node.inputShape(i + 1)),
   plan: { kind: "fold" },
@@ -122,6 +123,7 @@ function stacked(shape: Shape, axis: number, count: number): Shape {
 
 export const Pack: OpDefinition = moving({
   type: "Pack",
+  inputs: "T*",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     let shape: Shape = null;
@@ -146,6 +148,7 @@ export const Pack: OpDefinition = moving({
 
 export const Unpack: OpDefinition = moving({
   type: "Unpack",
+  inputs: "T",
   outputs: (node) => Array.from({ length: node.op.int("num") }, () => node.inputDtype(0).base),
   shape(node) {
     const num = node.op.int("num");
@@ -193,6 +196,7 @@ const outputsOf =
 /** Into equal parts; input 0 is the axis. */
 export const Split: OpDefinition = moving({
   type: "Split",
+  inputs: "int32 T",
   outputs: outputsOf("num_split", 1),
   shape(node) {
     const count = node.op.int("num_split");
@@ -224,6 +228,7 @@ export const Split: OpDefinition = moving({
 /** Into parts of given sizes, one of which may be -1; inputs are value, sizes, axis. */
 export const SplitV: OpDefinition = moving({
   type: "SplitV",
+  inputs: "T Tlen:int int32",
   outputs: outputsOf("num_split", 0),
   shape(node) {
     const count = node.op.int("num_split");

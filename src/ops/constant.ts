@@ -3,6 +3,7 @@ import { notDifferentiable, type OpDefinition } from "./definition.ts";
 
 export const Const: OpDefinition = {
   type: "Const",
+  inputs: "",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.tensor("value").shape],
   plan: { kind: "source" },

@@ -15,11 +15,11 @@ import type { NodeView, OpDefinition } from "./definition.ts";
 import { identity } from "./identity.ts";
 import { elementAt } from "../graph/tensorValue.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function switching(type: string, ref: boolean): OpDefinition {
   const dtype = (given: DType): DType => (ref ? given.ref : given.base);
   return {
     type,
+    inputs: ref ? "&T bool" : "T bool",
     outputs: (node) => [dtype(node.inputDtype(0)), dtype(node.inputDtype(0))],
     shape(node) {
       checkPredicate(node.inputShape(1));
@@ -30,16 +30,15 @@ function switching(type: string, ref: boolean): OpDefinition {
   };
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function merging(type: string, ref: boolean): OpDefinition {
   return {
     type,
+    inputs: ref ? "&T*" : "T*",
     outputs(node) {
       const dtype = mergedType(node);
       return [ref ? dtype.ref : dtype, int32];
     },
     shape(node) {
-      checkSameType(node);
       let shape: Shape = node.inputShape(0);
       for (let i = 1; i < node.inputCount; i++) shape = commonShape(shape, node.inputShape(i));
       return [shape, []];
@@ -73,15 +72,6 @@ function mergeGradient(op: Operation, [dy]: readonly Tensor[]): Tensor[] {
 function mergedType(node: NodeView): DType {
   const types = Array.from({ length: node.inputCount }, (_, i) => node.inputDtype(i).base);
   return types.find((dtype) => dtype !== unknownType) ?? unknownType;
-}
-
-function checkSameType(node: NodeView): void {
-  const merged = mergedType(node);
-  for (let i = 0; i < node.inputCount; i++) {
-    const { base } = node.inputDtype(i);
-    if (base !== merged && base !== unknownType)
-      throw new InvalidArgumentError(`The inputs must have the same type, but input ${i} has ${base}, not ${merged}`);
-  }
 }
 
 function checkPredicate(shape: Shape): void {

@@ -5,7 +5,7 @@ import type { Tensor } from "../graph/operation.ts";
 import { sizeOf, type Shape } from "../graph/shape.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { biasAddGradient, conv2dGradient } from "./conv2dGradient.ts";
-import type { BufferRef, KernelContext, NodeView, OpDefinition } from "./definition.ts";
+import { altered, type BufferRef, type KernelContext, type NodeView, type OpDefinition } from "./definition.ts";
 
 export type Padding = "SAME" | "VALID" | "EXPLICIT";
 
@@ -165,14 +165,15 @@ export function gradientBlock(block: readonly number[]): number[] {
  * an element of a filter's channels. */
 const winogradCosts: Readonly<Record<number, { readonly tile: number; readonly filter: number }>> = {
   3: { tile: 350, filter: 400 },
-  5: { tile: 250, filter: 800 },
+  5: { tile: 600, filter: 1200 },
 };
 /** How many times as fast Winograd's kernels must be: their rounding error is the larger one. */
 const winogradGain = 1.25;
-/** Fewest channels on both sides, of whole vectors: shorter sums leave the error of the transforms alone. */
-const winogradChannels = 16;
+/** Fewest channels on both sides, of whole vectors, by the filter's size: shorter sums leave the error of the transforms alone,
+ * which for 5 × 5 is ten times that of 3 × 3. */
+const winogradChannels: { readonly [size: number]: number } = { 3: 16, 5: 32 };
 /** Fewest tiles for the gradient of a 5 × 5 filter, for the same reason. */
-const winogradTiles = 128;
+const winogradTiles = 40;
 /** Largest transformed filter, in bytes: a quarter of what sessions may use in workerd. */
 const winogradBytes = 16 * 2 ** 20;
 
@@ -184,15 +185,15 @@ export function suitsWinograd(block: readonly number[], pass: "convolution" | "f
   if (!cost || kw !== kh || steps.slice(0, 4).some((step) => step !== 1)) return false;
   // Channels come in vectors of four.
   const [from, to] = [4 * Math.ceil(c / 4), 4 * Math.ceil(channels / 4)];
-  if (Math.min(from, to) < winogradChannels) return false;
-  // Tiles have 6 × 6 inputs.
-  const size = 7 - kh;
-  const tiles = n * Math.ceil(outH / size) * Math.ceil(outW / size);
+  if (Math.min(from, to) < winogradChannels[kh]) return false;
+  // A tile has 4 × 4 outputs, for as many inputs and products as these see.
+  const tiles = n * Math.ceil(outH / 4) * Math.ceil(outW / 4);
+  const planes = (kh + 3) ** 2;
   if (pass === "filter" && kh === 5 && tiles < winogradTiles) return false;
   const products = c * channels;
-  if (4 * 36 * products > winogradBytes) return false;
+  if (4 * planes * products > winogradBytes) return false;
   const direct = n * outH * outW * kh * kw * products;
-  return direct >= winogradGain * (tiles * (36 * products + cost.tile * (from + to)) + cost.filter * products);
+  return direct >= winogradGain * (tiles * (planes * products + cost.tile * (from + to)) + cost.filter * products);
 }
 
 /** Whether the session wants Winograd's kernels for such a convolution and has them. */
@@ -225,6 +226,7 @@ export const activations: Readonly<Record<string, number>> = { Relu: 1, Relu6: 2
 
 export const Conv2D: OpDefinition = {
   type: "Conv2D",
+  inputs: "T T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: conv2dShape,
   gradient: (op, [dy]) => conv2dGradient(op, dy),
@@ -261,6 +263,7 @@ export const Conv2D: OpDefinition = {
 
 export const BiasAdd: OpDefinition = {
   type: "BiasAdd",
+  inputs: "T T",
   gradient: (op, [dy]) => biasAddGradient(op, dy),
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
@@ -290,7 +293,7 @@ export const BiasAdd: OpDefinition = {
 };
 
 /** The older form, without a data format. */
-export const BiasAddV1: OpDefinition = { ...BiasAdd, type: "BiasAddV1" };
+export const BiasAddV1: OpDefinition = altered(BiasAdd, { type: "BiasAddV1" });
 
 export interface Conv2dOptions {
   /** Steps along height and width. Default 1. */

@@ -86,6 +86,7 @@ function checkDepth(input: Shape, filter: Shape): void {
 
 export const Conv2DBackpropInput: OpDefinition = {
   type: "Conv2DBackpropInput",
+  inputs: "int32 T T",
   outputs: (node) => [node.inputDtype(2).base],
   shape(node) {
     const [input, filter, dy] = [shapeFromSizes(node, 0), node.inputShape(1), node.inputShape(2)];
@@ -119,6 +120,7 @@ export const Conv2DBackpropInput: OpDefinition = {
 
 export const Conv2DBackpropFilter: OpDefinition = {
   type: "Conv2DBackpropFilter",
+  inputs: "T int32 T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [input, filter, dy] = [node.inputShape(0), shapeFromSizes(node, 1), node.inputShape(2)];
@@ -181,6 +183,7 @@ export function likeInputs(op: Operation, gradients: readonly Tensor[]): readonl
 
 export const BiasAddGrad: OpDefinition = {
   type: "BiasAddGrad",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     requireNhwc(node.op);

@@ -15,7 +15,7 @@ import { expandDims } from "./expandDims.ts";
 import { stopGradient } from "./identity.ts";
 import { normalizeAxes, reduceSum } from "./reduce.ts";
 import { where } from "./select.ts";
-import { rank, shape as shapeOf } from "./shape.ts";
+import { rank, shape as shapeOf, size as sizeOfTensor } from "./shape.ts";
 import { slice } from "./slice.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
 import { walkBlock } from "./strided.ts";
@@ -26,6 +26,7 @@ import { exp, log1p, negative } from "./unary.ts";
  * of its first output, multiplied by what arrives. */
 export const SoftmaxCrossEntropyWithLogits: OpDefinition = {
   type: "SoftmaxCrossEntropyWithLogits",
+  inputs: "T T",
   outputs: (node) => [node.inputDtype(0).base, node.inputDtype(0).base],
   shape(node) {
     const both = broadcastShapes(withRank(node.inputShape(0), 2), withRank(node.inputShape(1), 2))!;
@@ -63,6 +64,7 @@ export const SoftmaxCrossEntropyWithLogits: OpDefinition = {
 
 export const SparseSoftmaxCrossEntropyWithLogits: OpDefinition = {
   type: "SparseSoftmaxCrossEntropyWithLogits",
+  inputs: "T Tlabels:int",
   outputs: (node) => [node.inputDtype(0).base, node.inputDtype(0).base],
   shape(node) {
     const logits = withRank(node.inputShape(0), 2);
@@ -212,7 +214,11 @@ export function sparseSoftmaxCrossEntropyWithLogits(options: CrossEntropyOptions
         options.name ?? type,
       ).outputs[0];
     if (logits.shape?.length === 2) return cost(logits, labels);
-    return reshape(cost(asMatrix(logits), reshape(labels, [-1])), rowsOf(logits));
+    // The labels have the shape of the rows: what is unknown of the logits is told by them.
+    const classes = logits.shape?.at(-1) ?? null;
+    const matrix = reshape(logits, classes === null ? stack([sizeOfTensor(labels), -1]) : [-1, classes]);
+    const rows = labels.shape && knownToReshape(labels.shape);
+    return reshape(cost(matrix, reshape(labels, [-1])), rows ?? shapeOf(labels));
   });
 }
 
@@ -241,9 +247,13 @@ function asMatrix(x: Tensor): Tensor {
 
 /** The shape without the classes, for Reshape: constant unless several sizes are unknown. */
 function rowsOf(x: Tensor): readonly number[] | Tensor {
-  const rows = x.shape?.slice(0, -1);
-  if (rows && rows.filter((size) => size === null).length <= 1) return rows.map((size) => size ?? -1);
-  return slice(shapeOf(x), [0], stack([lastAxis(x)]));
+  const rows = x.shape && knownToReshape(x.shape.slice(0, -1));
+  return rows ?? slice(shapeOf(x), [0], stack([lastAxis(x)]));
+}
+
+/** A shape as Reshape takes it; null where more than one size is unknown. */
+function knownToReshape(shape: readonly (number | null)[]): number[] | null {
+  return shape.filter((size) => size === null).length <= 1 ? shape.map((size) => size ?? -1) : null;
 }
 
 function lastAxis(x: Tensor): Tensor {

@@ -21,10 +21,10 @@ export interface CumulateOptions {
 /** The operation's code in assembly/extrema.ts. */
 const codes = { product: 2, sum: 3 } as const;
 
-/* @__NO_SIDE_EFFECTS__ */
 function running(type: string, operation: keyof typeof codes, gradient: GradientRule): OpDefinition {
   return {
     type,
+    inputs: "T Tidx:int",
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     gradient,

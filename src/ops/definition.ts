@@ -117,13 +117,11 @@ export type GradientRule =
   | { readonly none: string; readonly silent: boolean };
 
 /** A rule for what no gradient can flow through: integers, state, shapes. */
-/* @__NO_SIDE_EFFECTS__ */
 export function notDifferentiable(why: string): GradientRule {
   return { none: why, silent: true };
 }
 
 /** A rule for what would need a gradient that TensorFlow has not either, or that is not here. */
-/* @__NO_SIDE_EFFECTS__ */
 export function noGradient(why: string): GradientRule {
   return { none: why, silent: false };
 }
@@ -142,6 +140,9 @@ export interface VariableUpdate {
 
 export interface OpDefinition {
   readonly type: string;
+  /** Types of the inputs, as inputTypes.ts reads them: "T T", both of the type that attribute T tells. Absent where nothing
+   * is computed: an operation that is refused. */
+  readonly inputs?: string;
   /** Types of the outputs. */
   outputs(node: NodeView): readonly DType[];
   /** Shapes of the outputs as far as the inputs' are known. Throws InvalidArgumentError where they do not fit. */
@@ -157,4 +158,9 @@ export interface OpDefinition {
   mayRefuse?(op: Operation): boolean;
   /** The variables that the operation writes, by input. If it has outputs, output 0 is the first of them, as a reference. */
   readonly updates?: readonly VariableUpdate[];
+}
+
+/** Another definition with some rules replaced. A call, and no spread at the place itself: bundlers can drop it. */
+export function altered(definition: OpDefinition, rules: Partial<OpDefinition>): OpDefinition {
+  return { ...definition, ...rules };
 }

@@ -59,6 +59,7 @@ function depthwiseBlock(k: KernelContext, input: readonly number[], filter: read
 
 export const DepthwiseConv2dNative: OpDefinition = {
   type: "DepthwiseConv2dNative",
+  inputs: "T T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: depthwiseShape,
   plan: {
@@ -82,6 +83,7 @@ export const DepthwiseConv2dNative: OpDefinition = {
 
 export const DepthwiseConv2dNativeBackpropInput: OpDefinition = {
   type: "DepthwiseConv2dNativeBackpropInput",
+  inputs: "int32 T T",
   outputs: (node) => [node.inputDtype(2).base],
   shape(node) {
     const [input, filter, dy] = [shapeFromSizes(node, 0), node.inputShape(1), node.inputShape(2)];
@@ -108,6 +110,7 @@ export const DepthwiseConv2dNativeBackpropInput: OpDefinition = {
 
 export const DepthwiseConv2dNativeBackpropFilter: OpDefinition = {
   type: "DepthwiseConv2dNativeBackpropFilter",
+  inputs: "T int32 T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [input, filter, dy] = [node.inputShape(0), shapeFromSizes(node, 1), node.inputShape(2)];

@@ -84,7 +84,6 @@ function checkDivisor(k: KernelContext): void {
   k.check("checkNonZero", error, [], k.input(1), sizeOf(k.inputShape(1)), k.inputDtype(1).size);
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function binary(
   type: string,
   kernels: Readonly<Record<string, BinaryKernel>>,
@@ -92,6 +91,7 @@ export function binary(
 ): OpDefinition {
   return {
     type,
+    inputs: "T T",
     gradient:
       "rule" in gradient
         ? gradient.rule

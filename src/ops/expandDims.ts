@@ -11,6 +11,7 @@ import { shape as shapeOf } from "./shape.ts";
 
 export const ExpandDims: OpDefinition = {
   type: "ExpandDims",
+  inputs: "T Tdim:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, given] = [node.inputShape(0), node.constant(1)];

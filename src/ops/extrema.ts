@@ -13,7 +13,6 @@ import { reducedShape, reduceOp, type ReduceAxis, type ReduceOptions } from "./r
 import { extremumGradient, productGradient } from "./extremaGradient.ts";
 import { emitReduction, foldReduction, type ReductionKernel } from "./reduction.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function reducing(
   type: string,
   kernel: ReductionKernel,
@@ -23,6 +22,7 @@ function reducing(
 ): OpDefinition {
   return {
     type,
+    inputs: "T Tidx:int",
     outputs: (node) => [node.inputDtype(0).base],
     shape: reducedShape,
     gradient,
@@ -70,11 +70,11 @@ export const Any: OpDefinition = reducing(
   logic,
 );
 
-/* @__NO_SIDE_EFFECTS__ */
 function place(type: string, smallest: 0 | 1): OpDefinition {
   const outputType = (op: NodeView["op"]): DType => (op.hasAttr("output_type") ? op.dtype("output_type") : int64);
   return {
     type,
+    inputs: "T Tidx:int",
     outputs: (node) => [outputType(node.op)],
     shape(node): Shape[] {
       const [shape, given] = [node.inputShape(0), node.constant(1)];
@@ -124,6 +124,7 @@ export const ArgMin: OpDefinition = place("ArgMin", 1);
 
 export const L2Loss: OpDefinition = {
   type: "L2Loss",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: () => [[]],
   gradient: (op, [dy]) => [multiply(op.inputs[0], dy)],

@@ -9,10 +9,10 @@ import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 import { group } from "./identity.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function testing(type: string, nan: 0 | 1, infinite: 0 | 1, inverted: 0 | 1): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: () => [bool],
     shape: (node) => [node.inputShape(0)],
     gradient: notDifferentiable("truth values have no gradient"),
@@ -35,6 +35,7 @@ const found = ["", "NaN", "Inf", "Inf and NaN"];
 
 export const CheckNumerics: OpDefinition = {
   type: "CheckNumerics",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [node.inputShape(0)],
   stateful: true,

@@ -8,17 +8,11 @@ import { elementAt, toNumbers, type TensorValue } from "../graph/tensorValue.ts"
 import { reshape } from "./array.ts";
 import { constant, constantValue, convertToTensor, createOp, opScope, type TensorLike } from "./build.ts";
 import { axisFromFront, concat } from "./concat.ts";
-import { notDifferentiable, type NodeView, type OpDefinition } from "./definition.ts";
+import { notDifferentiable, type OpDefinition } from "./definition.ts";
 import { foldable, folded, maxFolded } from "./folding.ts";
 import { shape as shapeOf } from "./shape.ts";
 import { stridedSlice } from "./slice.ts";
 import { transpose } from "./transpose.ts";
-
-export function requireIndices(node: NodeView, index: number): void {
-  const { name } = node.inputDtype(index);
-  if (!["int32", "int64"].includes(name))
-    throw new UnimplementedError(`indices of dtype ${name} are not supported; supported: int32, int64`);
-}
 
 /** The gathered axis from the front: input 2 of GatherV2; Gather has none. */
 function gatherAxis(node: { readonly inputCount: number }, axis: TensorValue | undefined, rank: number): number | null {
@@ -26,15 +20,14 @@ function gatherAxis(node: { readonly inputCount: number }, axis: TensorValue | u
   return axis ? axisFromFront(toNumbers(axis)[0], rank, "Expected axis") : null;
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function gathering(type: "Gather" | "GatherV2", gradient: OpDefinition["gradient"]): OpDefinition {
   return {
     type,
+    inputs: type === "Gather" ? "Tparams Tindices:int" : "Tparams Tindices:int Taxis:int",
     outputs: (node) => [node.inputDtype(0).base],
     gradient,
     mayRefuse: () => true,
     shape(node): Shape[] {
-      requireIndices(node, 1);
       if (node.op.int("batch_dims", 0) !== 0) throw new UnimplementedError("batch_dims is not supported");
       const [shape, indices] = [node.inputShape(0), node.inputShape(1)];
       if (shape === null || indices === null) return [null];
@@ -132,9 +125,9 @@ export const Gather: OpDefinition = gathering("Gather", (op, [dy]) => [
 /** Inputs: rows, a number for each, how many outputs. */
 export const UnsortedSegmentSum: OpDefinition = {
   type: "UnsortedSegmentSum",
+  inputs: "T Tindices:int Tnumsegments:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
-    requireIndices(node, 1);
     const [shape, ids, count] = [node.inputShape(0), node.inputShape(1), node.constant(2)];
     if (shape === null || ids === null) return [null];
     return [[count ? toNumbers(count)[0] : null, ...shape.slice(ids.length)]];
@@ -159,6 +152,7 @@ export const UnsortedSegmentSum: OpDefinition = {
 /** Inputs: indices, depth, on value, off value. */
 export const OneHot: OpDefinition = {
   type: "OneHot",
+  inputs: "TI:int int32 T T",
   outputs: (node) => [node.inputDtype(2).base],
   shape(node) {
     const [shape, depth] = [node.inputShape(0), node.constant(1)];

@@ -6,7 +6,6 @@ import { formatShape, sizeOf, type Shape } from "../graph/shape.ts";
 import { toNumbers } from "../graph/tensorValue.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
 import type { BufferRef, KernelContext, NodeView, OpDefinition } from "./definition.ts";
-import { requireIndices } from "./gather.ts";
 import { shape as shapeOf } from "./shape.ts";
 import { vector } from "./broadcastTo.ts";
 
@@ -52,9 +51,9 @@ function flatRows(k: KernelContext, input: number, shape: readonly number[]): { 
 /** Inputs: what is picked from, coordinates [..., depth]. */
 export const GatherNd: OpDefinition = {
   type: "GatherNd",
+  inputs: "Tparams Tindices:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node): Shape[] {
-    requireIndices(node, 1);
     const [shape, indices] = [node.inputShape(0), node.inputShape(1)];
     const depth = depthOf(indices, shape?.length ?? null);
     return [shape && indices && depth !== null ? [...indices.slice(0, -1), ...shape.slice(depth)] : null];
@@ -80,9 +79,9 @@ export const GatherNd: OpDefinition = {
 /** Inputs: coordinates [..., depth], rows, the shape of the result. */
 export const ScatterNd: OpDefinition = {
   type: "ScatterNd",
+  inputs: "Tindices:int T Tindices:int",
   outputs: (node) => [node.inputDtype(1).base],
   shape(node: NodeView): Shape[] {
-    requireIndices(node, 0);
     const [indices, updates, size] = [node.inputShape(0), node.inputShape(1), node.constant(2)];
     if (!size) return [null];
     const shape = toNumbers(size);
@@ -130,7 +129,7 @@ export function scatterNd(
   name = "ScatterNd",
 ): Tensor {
   const [picks, rows] = [convertToTensor(indices, { name: "indices" }), convertToTensor(updates, { name: "updates" })];
-  const size = Array.isArray(shape) ? vector(shape as number[], "shape") : (shape as Tensor);
+  const size = vector(shape, "shape", picks.dtype.base);
   const attrs = { T: attr.type(rows.dtype), Tindices: attr.type(picks.dtype) };
   return createOp(ScatterNd, [picks, rows, size], attrs, name).outputs[0];
 }

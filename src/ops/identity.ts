@@ -6,16 +6,17 @@ import { Tensor, type Operation } from "../graph/operation.ts";
 import { formatShape, mergeShapes } from "../graph/shape.ts";
 import { Variable } from "../graph/variable.ts";
 import { convertToTensor, createOp, graphOf, type TensorLike } from "./build.ts";
-import { noGradient, notDifferentiable, type GradientRule, type OpDefinition } from "./definition.ts";
+import { altered, noGradient, notDifferentiable, type GradientRule, type OpDefinition } from "./definition.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
-function passing(type: string, gradient: GradientRule): OpDefinition {
+function passing(type: string, gradient: GradientRule, rules: Partial<OpDefinition> = {}): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     plan: { kind: "view", of: 0 },
     gradient,
+    ...rules,
   };
 }
 
@@ -31,6 +32,7 @@ export const PreventGradient: OpDefinition = passing("PreventGradient", (op) => 
 /** Any number of values, each passed on. */
 export const IdentityN: OpDefinition = {
   type: "IdentityN",
+  inputs: "any*",
   outputs: (node) => Array.from({ length: node.inputCount }, (_, i) => node.inputDtype(i).base),
   shape: (node) => Array.from({ length: node.inputCount }, (_, i) => node.inputShape(i)),
   plan: { kind: "view", of: "each" },
@@ -38,10 +40,10 @@ export const IdentityN: OpDefinition = {
 };
 
 /** A reference passed on. */
-export const RefIdentity: OpDefinition = {
-  ...passing("RefIdentity", (_op, [dy]) => [dy]),
+export const RefIdentity: OpDefinition = passing("RefIdentity", (_op, [dy]) => [dy], {
+  inputs: "&T",
   outputs: (node) => [node.inputDtype(0).ref],
-};
+});
 export const Snapshot: OpDefinition = passing("Snapshot", (_op, [dy]) => [dy]);
 /** A promise that the value never changes, which nothing here depends on. */
 export const GuaranteeConst: OpDefinition = passing(
@@ -49,11 +51,12 @@ export const GuaranteeConst: OpDefinition = passing(
   noGradient("TensorFlow has none either, as what is constant is not trained"),
 );
 /** Where TensorFlow 1 prints its further inputs to the log. Nothing is printed here. */
-export const Print: OpDefinition = passing("Print", (op, [dy]) => op.inputs.map((_, i) => (i === 0 ? dy : null)));
+export const Print: OpDefinition = passing("Print", (op, [dy]) => op.inputs.map((_, i) => (i === 0 ? dy : null)), {
+  inputs: "T any*",
+});
 
 /** The input, of which attribute `shape` says what is known of its shape. */
-export const EnsureShape: OpDefinition = {
-  ...passing("EnsureShape", (_op, [dy]) => [dy]),
+export const EnsureShape: OpDefinition = passing("EnsureShape", (_op, [dy]) => [dy], {
   shape(node) {
     const [given, expected] = [node.inputShape(0), node.op.shape("shape")];
     const fits = (size: number | null, i: number): boolean =>
@@ -65,10 +68,11 @@ export const EnsureShape: OpDefinition = {
     }
     return [mergeShapes(given, expected)];
   },
-};
+});
 
 export const NoOp: OpDefinition = {
   type: "NoOp",
+  inputs: "",
   outputs: () => [],
   shape: () => [],
   plan: { kind: "none" },
@@ -76,16 +80,16 @@ export const NoOp: OpDefinition = {
 };
 
 /** NoOp's relative, which also ran where its inputs did not. */
-export const ControlTrigger: OpDefinition = { ...NoOp, type: "ControlTrigger" };
+export const ControlTrigger: OpDefinition = altered(NoOp, { type: "ControlTrigger" });
 
 /** What TensorFlow prints to the log, and the text that it prints. Nothing is printed here, and no text is made. */
-export const PrintV2: OpDefinition = { ...NoOp, type: "PrintV2" };
-export const StringFormat: OpDefinition = {
-  ...NoOp,
+export const PrintV2: OpDefinition = altered(NoOp, { type: "PrintV2", inputs: "string" });
+export const StringFormat: OpDefinition = altered(NoOp, {
   type: "StringFormat",
+  inputs: "any*",
   outputs: () => [string],
   shape: () => [[]],
-};
+});
 
 /** The value of `input` under a name of its own. Made inside `controlDependencies`, it is what carries them. */
 export function identity(input: TensorLike, name = "Identity"): Tensor {

@@ -42,6 +42,7 @@ function parameters(k: KernelContext): Parameters {
 
 export const LRN: OpDefinition = {
   type: "LRN",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: imageShape,
   gradient(op, [dy]) {
@@ -67,6 +68,7 @@ export const LRN: OpDefinition = {
 /** Inputs: dy, x, y. */
 export const LRNGrad: OpDefinition = {
   type: "LRNGrad",
+  inputs: "T T T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: imageShape,
   gradient: noGradient("second derivatives of local response normalization are not here"),

@@ -36,7 +36,6 @@ function operands(node: Pick<NodeView, "op" | "inputShape">, attrs: TransposeAtt
   ];
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function multiplication(
   type: string,
   attrs: TransposeAttrs,
@@ -46,6 +45,7 @@ function multiplication(
 ): OpDefinition {
   return {
     type,
+    inputs: type === "BatchMatMulV3" ? "Ta Ta" : "T T",
     gradient,
     outputs: (node) => [node.inputDtype(0).base],
     shape(node) {
@@ -155,7 +155,6 @@ export const BatchMatMul: OpDefinition = multiplication(
     ),
 );
 
-/* @__NO_SIDE_EFFECTS__ */
 function broadcastingProduct(type: string): OpDefinition {
   return multiplication(type, adjoint, atLeastMatrices, broadcastShapes, (op, [dy]) => {
     const [x, y] = op.inputs;

@@ -10,6 +10,8 @@ export interface Application {
   /** The gradient; the inputs between and behind are scalars. */
   readonly gradient: number;
   readonly inputs: number;
+  /** The input that counts steps, an int64. */
+  readonly step?: number;
   /** Calls the kernel for `n` elements. */
   emit(k: KernelContext, n: number): void;
 }
@@ -19,18 +21,24 @@ export interface ApplyDefinition extends OpDefinition {
   readonly resource: OpDefinition;
 }
 
+/** A call, so that bundlers can drop what is not used. */
+export function resourceForm({ resource }: ApplyDefinition): OpDefinition {
+  return resource;
+}
+
 /** Apply<kind> over references and ResourceApply<kind>. */
-/* @__NO_SIDE_EFFECTS__ */
 export function applyPair(kind: string, application: Application): ApplyDefinition {
   return { ...applying(`Apply${kind}`, application), resource: applying(`ResourceApply${kind}`, application, true) };
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function applying(type: string, application: Application, resource = false): OpDefinition {
-  const { variables, gradient, inputs } = application;
+  const { variables, gradient, inputs, step } = application;
   const isScalar = (i: number): boolean => i >= variables && i !== gradient;
   return {
     type,
+    inputs: Array.from({ length: inputs }, (_, i) =>
+      i < variables ? (resource ? "@T" : "&T") : i === step ? "int64" : "T",
+    ).join(" "),
     outputs: (node) => (resource ? [] : [node.inputDtype(0).ref]),
     shape(node) {
       let shape: Shape = node.inputShape(gradient);
@@ -149,11 +157,11 @@ export const ApplyRMSProp: ApplyDefinition = applyPair("RMSProp", rmsProp);
 export const ApplyCenteredRMSProp: ApplyDefinition = applyPair("CenteredRMSProp", centeredRmsProp);
 export const ApplyAdam: ApplyDefinition = applyPair("Adam", adam);
 
-export const ResourceApplyGradientDescent: OpDefinition = ApplyGradientDescent.resource;
-export const ResourceApplyMomentum: OpDefinition = ApplyMomentum.resource;
-export const ResourceApplyAdagrad: OpDefinition = ApplyAdagrad.resource;
-export const ResourceApplyAdagradV2: OpDefinition = ApplyAdagradV2.resource;
-export const ResourceApplyAdadelta: OpDefinition = ApplyAdadelta.resource;
-export const ResourceApplyRMSProp: OpDefinition = ApplyRMSProp.resource;
-export const ResourceApplyCenteredRMSProp: OpDefinition = ApplyCenteredRMSProp.resource;
-export const ResourceApplyAdam: OpDefinition = ApplyAdam.resource;
+export const ResourceApplyGradientDescent: OpDefinition = resourceForm(ApplyGradientDescent);
+export const ResourceApplyMomentum: OpDefinition = resourceForm(ApplyMomentum);
+export const ResourceApplyAdagrad: OpDefinition = resourceForm(ApplyAdagrad);
+export const ResourceApplyAdagradV2: OpDefinition = resourceForm(ApplyAdagradV2);
+export const ResourceApplyAdadelta: OpDefinition = resourceForm(ApplyAdadelta);
+export const ResourceApplyRMSProp: OpDefinition = resourceForm(ApplyRMSProp);
+export const ResourceApplyCenteredRMSProp: OpDefinition = resourceForm(ApplyCenteredRMSProp);
+export const ResourceApplyAdam: OpDefinition = resourceForm(ApplyAdam);

@@ -55,6 +55,7 @@ const gradient: OpDefinition["gradient"] = (op, [dy]) => {
 
 export const Pad: OpDefinition = moving({
   type: "Pad",
+  inputs: "T Tpaddings:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => padded(node, 1),
   zeros: true,
@@ -64,6 +65,7 @@ export const Pad: OpDefinition = moving({
 
 export const PadV2: OpDefinition = moving({
   type: "PadV2",
+  inputs: "T Tpaddings:int T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => padded(node, 1),
   // The value everywhere, then the input over it.
@@ -133,6 +135,7 @@ function checkMirror(shape: Shape, given: readonly number[], skip: number): void
 
 export const MirrorPad: OpDefinition = moving({
   type: "MirrorPad",
+  inputs: "T Tpaddings:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const shapes = padded(node, 1);
@@ -150,6 +153,7 @@ export const MirrorPad: OpDefinition = moving({
 /** The smaller tensor again: every element of dy is added where it was taken from. */
 export const MirrorPadGrad: OpDefinition = moving({
   type: "MirrorPadGrad",
+  inputs: "T Tpaddings:int",
   outputs: (node) => {
     if (node.inputDtype(0).name !== "float32") {
       throw new UnimplementedError(`MirrorPadGrad is not supported for ${node.inputDtype(0)}; supported: float32.`);

@@ -9,6 +9,7 @@ import { notDifferentiable, type OpDefinition } from "./definition.ts";
 
 export const Placeholder: OpDefinition = {
   type: "Placeholder",
+  inputs: "",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.hasAttr("shape") ? op.shape("shape") : null],
   plan: { kind: "source" },
@@ -17,6 +18,7 @@ export const Placeholder: OpDefinition = {
 
 export const PlaceholderWithDefault: OpDefinition = {
   type: "PlaceholderWithDefault",
+  inputs: "dtype",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: ({ op }) => [op.shape("shape")],
   plan: { kind: "view", of: 0 },

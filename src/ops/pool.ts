@@ -81,10 +81,10 @@ function poolBlock(k: KernelContext, shape: readonly number[]): number {
   return k.attributes([n, h, w, c, rows.out, columns.out, ...size, ...strides, rows.before, columns.before]);
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function pooling(type: string, kernel: "maxPool" | "averagePool", gradient: GradientRule): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: (node) => [node.inputDtype(0).base],
     shape: pooledShape,
     plan: {
@@ -111,6 +111,7 @@ export const MaxPool: OpDefinition = pooling("MaxPool", "maxPool", (op, [dy]) =>
 /** Inputs: what was pooled, the result, the gradient arriving at it. */
 export const MaxPoolGrad: OpDefinition = {
   type: "MaxPoolGrad",
+  inputs: "T T T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     windowsOf(node.op);
@@ -141,6 +142,7 @@ export const AvgPool: OpDefinition = pooling("AvgPool", "averagePool", (op, [dy]
 /** Inputs: the shape of what was pooled, the gradient arriving at the result. Linear, so that its gradient is the pooling. */
 export const AvgPoolGrad: OpDefinition = {
   type: "AvgPoolGrad",
+  inputs: "int32 T",
   outputs: (node) => [node.inputDtype(1).base],
   shape(node) {
     windowsOf(node.op);

@@ -1,7 +1,7 @@
 /** One step of the rarer optimizers: Ftrl, the proximal ones, AdagradDA, AdaMax, AMSGrad, Keras' momentum
  * (tensorflow/core/ops/training_ops.cc). */
 import type { OpDefinition } from "./definition.ts";
-import { applying, applyPair, inputsOf, type Application, type ApplyDefinition } from "./optimizer.ts";
+import { applying, applyPair, inputsOf, type Application, type ApplyDefinition, resourceForm } from "./optimizer.ts";
 
 const ftrl: Application = {
   variables: 3,
@@ -43,11 +43,11 @@ const proximalAdagrad: Application = {
   },
 };
 
-/** The last input, the step, is int64. */
 const adagradDa: Application = {
   variables: 3,
   gradient: 3,
   inputs: 8,
+  step: 7,
   emit(k, n) {
     const [parameter, sum, squares, gradient, rate, l1, l2, steps] = inputsOf(k, 8);
     k.call("applyAdagradDa", parameter, sum, squares, gradient, rate, l1, l2, steps, n);
@@ -94,11 +94,11 @@ export const ApplyProximalAdagrad: ApplyDefinition = applyPair("ProximalAdagrad"
 export const ApplyAdagradDA: ApplyDefinition = applyPair("AdagradDA", adagradDa);
 export const ApplyAdaMax: ApplyDefinition = applyPair("AdaMax", adaMax);
 
-export const ResourceApplyFtrl: OpDefinition = ApplyFtrl.resource;
-export const ResourceApplyFtrlV2: OpDefinition = ApplyFtrlV2.resource;
-export const ResourceApplyProximalGradientDescent: OpDefinition = ApplyProximalGradientDescent.resource;
-export const ResourceApplyProximalAdagrad: OpDefinition = ApplyProximalAdagrad.resource;
-export const ResourceApplyAdagradDA: OpDefinition = ApplyAdagradDA.resource;
-export const ResourceApplyAdaMax: OpDefinition = ApplyAdaMax.resource;
+export const ResourceApplyFtrl: OpDefinition = resourceForm(ApplyFtrl);
+export const ResourceApplyFtrlV2: OpDefinition = resourceForm(ApplyFtrlV2);
+export const ResourceApplyProximalGradientDescent: OpDefinition = resourceForm(ApplyProximalGradientDescent);
+export const ResourceApplyProximalAdagrad: OpDefinition = resourceForm(ApplyProximalAdagrad);
+export const ResourceApplyAdagradDA: OpDefinition = resourceForm(ApplyAdagradDA);
+export const ResourceApplyAdaMax: OpDefinition = resourceForm(ApplyAdaMax);
 export const ResourceApplyAdamWithAmsgrad: OpDefinition = applying("ResourceApplyAdamWithAmsgrad", amsGrad, true);
 export const ResourceApplyKerasMomentum: OpDefinition = applying("ResourceApplyKerasMomentum", kerasMomentum, true);

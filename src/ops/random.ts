@@ -17,13 +17,13 @@ function shapeFromInput(node: NodeView): (readonly (number | null)[] | null)[] {
 
 const gradient = notDifferentiable("random numbers do not depend on their inputs");
 
-/* @__NO_SIDE_EFFECTS__ */
 function randomFloats(
   type: string,
   kernel: "randomUniform" | "randomStandardNormal" | "truncatedNormal",
 ): OpDefinition {
   return {
     type,
+    inputs: "T:int",
     outputs: ({ op }) => [op.dtype("dtype")],
     shape: shapeFromInput,
     stateful: true,
@@ -48,6 +48,7 @@ export const TruncatedNormal: OpDefinition = randomFloats("TruncatedNormal", "tr
 
 export const RandomUniformInt: OpDefinition = {
   type: "RandomUniformInt",
+  inputs: "T:int Tout Tout",
   outputs: ({ op }) => [op.dtype("Tout")],
   shape: shapeFromInput,
   stateful: true,
@@ -77,6 +78,7 @@ export const RandomUniformInt: OpDefinition = {
 /** The rows of input 0 in a random order. */
 export const RandomShuffle: OpDefinition = {
   type: "RandomShuffle",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [node.inputShape(0)],
   stateful: true,

@@ -24,6 +24,7 @@ function rangeSize(node: NodeView): number | null {
 
 export const Range: OpDefinition = {
   type: "Range",
+  inputs: "Tidx Tidx Tidx",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [[rangeSize(node)]],
   plan: { kind: "fold" },
@@ -44,6 +45,7 @@ export const Range: OpDefinition = {
 /** Inputs: start, stop, how many. float32. */
 export const LinSpace: OpDefinition = {
   type: "LinSpace",
+  inputs: "T T Tidx:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const count = node.constant(2);
@@ -68,6 +70,7 @@ export const LinSpace: OpDefinition = {
 /** Inputs: n index tensors, then n data tensors. Row indices[i] of the result is row i of the data; the last wins. */
 export const DynamicStitch: OpDefinition = {
   type: "DynamicStitch",
+  inputs: "int32* T*",
   outputs: (node) => [node.inputDtype(node.inputCount - 1).base],
   shape(node) {
     const n = node.inputCount / 2;

@@ -15,7 +15,6 @@ import { range } from "./range.ts";
 import { meanGradient, sumGradient } from "./reduceGradient.ts";
 import { rank } from "./shape.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function reducing(
   type: string,
   kernel: "sum" | "mean",
@@ -24,6 +23,7 @@ function reducing(
 ): OpDefinition {
   return {
     type,
+    inputs: "T Tidx:int",
     outputs: (node) => [node.inputDtype(0).base],
     shape: reducedShape,
     gradient,

@@ -55,10 +55,10 @@ function requireFloat(k: KernelContext, input: number): void {
   );
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function resizing(type: string, kernel: ResizeKernel, gradient: OpDefinition["gradient"]): OpDefinition {
   return {
     type,
+    inputs: "T int32",
     outputs: (node) => [kernel === "resizeBilinear" ? float32 : node.inputDtype(0).base],
     shape(node): Shape[] {
       if (node.op.bool("align_corners", false) && node.op.bool("half_pixel_centers", false))
@@ -98,6 +98,7 @@ const second = noGradient("second derivatives of resizing are not here");
 /** Inputs: dy, and the original images. */
 export const ResizeBilinearGrad: OpDefinition = {
   type: "ResizeBilinearGrad",
+  inputs: "float32 T",
   outputs: (node) => [node.inputDtype(1).base],
   shape: (node) => [node.inputShape(1)],
   gradient: second,
@@ -114,6 +115,7 @@ export const ResizeBilinearGrad: OpDefinition = {
 /** Inputs: dy, and height and width of the original images. */
 export const ResizeNearestNeighborGrad: OpDefinition = {
   type: "ResizeNearestNeighborGrad",
+  inputs: "T int32",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node: NodeView): Shape[] {
     const [batch, , , channels] = requireRank4(node.inputShape(0));

@@ -7,11 +7,12 @@ import type { Tensor } from "../graph/operation.ts";
 import { isFullyDefined, mergeShapes, sizeOf, type Shape } from "../graph/shape.ts";
 import { variableType } from "../graph/variableOps.ts";
 import { createOp } from "./build.ts";
-import { notDifferentiable, type OpDefinition } from "./definition.ts";
+import { altered, notDifferentiable, type OpDefinition } from "./definition.ts";
 import { integers } from "./shape.ts";
 
 export const VarHandleOp: OpDefinition = {
   type: "VarHandleOp",
+  inputs: "",
   outputs: () => [resource],
   shape: ({ op }) => [op.shape("shape")],
   plan: { kind: "source" },
@@ -20,6 +21,7 @@ export const VarHandleOp: OpDefinition = {
 
 export const ReadVariableOp: OpDefinition = {
   type: "ReadVariableOp",
+  inputs: "@dtype",
   outputs: ({ op }) => [op.dtype("dtype")],
   shape: (node) => [node.inputShape(0)],
   plan: { kind: "view", of: 0 },
@@ -28,6 +30,7 @@ export const ReadVariableOp: OpDefinition = {
 
 export const VariableShape: OpDefinition = {
   type: "VariableShape",
+  inputs: "resource",
   outputs: ({ op }) => [op.hasAttr("out_type") ? op.dtype("out_type") : int32],
   shape: (node) => [[node.inputShape(0)?.length ?? null]],
   plan: { kind: "fold" },
@@ -43,13 +46,17 @@ export const VariableShape: OpDefinition = {
 /** Whether the variable has a value when the run begins. */
 export const VarIsInitializedOp: OpDefinition = {
   type: "VarIsInitializedOp",
+  inputs: "resource",
   outputs: () => [bool],
   shape: () => [[]],
   plan: { kind: "initialized" },
   gradient: notDifferentiable("truth values have no gradient"),
 };
 /** The same for references. */
-export const IsVariableInitialized: OpDefinition = { ...VarIsInitializedOp, type: "IsVariableInitialized" };
+export const IsVariableInitialized: OpDefinition = altered(VarIsInitializedOp, {
+  type: "IsVariableInitialized",
+  inputs: "&dtype",
+});
 
 /** The VarHandleOp operation alone; `getVariable` makes whole variables. `name` may end in "/". */
 export function resourceOp(shape: Shape, dtype: DType, name: string): Tensor {
@@ -74,10 +81,10 @@ export function hasValue(handle: Tensor, name = "VarIsInitializedOp"): Tensor {
 
 type UpdateKernel = "assignAdd" | "assignAddInt32" | "assignAddInt64" | "assignSub" | "assignSubInt32";
 
-/* @__NO_SIDE_EFFECTS__ */
 function updating(type: string, kernels: Readonly<Record<string, UpdateKernel>> | null): OpDefinition {
   return {
     type,
+    inputs: "@dtype dtype",
     outputs: () => [],
     shape(node) {
       mergeShapes(node.inputShape(0), node.inputShape(1));

@@ -10,7 +10,6 @@ import { foldUnary } from "./folding.ts";
 
 type RoundingKernel = "sign" | "round" | "floor" | "ceil";
 
-/* @__NO_SIDE_EFFECTS__ */
 function rounding(
   type: string,
   kernel: RoundingKernel,
@@ -19,6 +18,7 @@ function rounding(
 ): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
     plan: {

@@ -21,7 +21,6 @@ import { folded, foldInputs, indices, maxFolded } from "./folding.ts";
 import { reduceSum } from "./reduce.ts";
 import { broadcastGradientArgs, shape as shapeOf } from "./shape.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function selecting(
   type: string,
   shape: (node: NodeView) => readonly Shape[],
@@ -31,6 +30,7 @@ function selecting(
 ): OpDefinition {
   return {
     type,
+    inputs: "bool T T",
     outputs: (node) => [node.inputDtype(1).base],
     shape,
     gradient,

@@ -10,6 +10,7 @@ import { folded, foldInputs, maxFolded } from "./folding.ts";
 /** Coordinates of the elements that are not 0, in row-major order. */
 export const Where: OpDefinition = {
   type: "Where",
+  inputs: "T",
   outputs: () => [int64],
   shape: (node) => [[null, node.inputShape(0)?.length ?? null]],
   plan: { kind: "fold" },
@@ -46,6 +47,7 @@ const combinations: Readonly<Record<string, Combine>> = {
 /** The last dimension of each operand holds sets; the result is sparse: coordinates, values, shape. */
 export const DenseToDenseSetOperation: OpDefinition = {
   type: "DenseToDenseSetOperation",
+  inputs: "T T",
   outputs: (node) => [int64, node.inputDtype(0).base, int64],
   shape(node) {
     const [a, b] = [node.inputShape(0), node.inputShape(1)];

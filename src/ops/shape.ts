@@ -24,7 +24,6 @@ function outType(node: NodeView): DType {
   return node.op.hasAttr("out_type") ? node.op.dtype("out_type") : int32;
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 function describing(
   type: string,
   describe: (shape: readonly number[]) => TensorValueParts,
@@ -32,6 +31,7 @@ function describing(
 ): OpDefinition {
   return {
     type,
+    inputs: type === "ShapeN" ? "T*" : "T",
     outputs: (node) => Array.from({ length: node.inputCount }, () => outType(node)),
     shape: (node) => Array.from({ length: node.inputCount }, (_, i) => rank(node.inputShape(i))),
     plan: fromShapes,
@@ -78,6 +78,7 @@ export const Rank: OpDefinition = describing(
 /** For two shapes that broadcast: the axes along which each one's gradient is summed. */
 export const BroadcastGradientArgs: OpDefinition = {
   type: "BroadcastGradientArgs",
+  inputs: "T:int T:int",
   outputs: (node) => [node.inputDtype(0).base, node.inputDtype(1).base],
   shape: () => [[null], [null]],
   plan: fromShapes,

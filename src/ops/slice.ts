@@ -16,6 +16,7 @@ import { vector } from "./broadcastTo.ts";
 
 export const Slice: OpDefinition = moving({
   type: "Slice",
+  inputs: "T Index:int Index:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, begin, size] = [node.inputShape(0), node.constant(1), node.constant(2)];
@@ -168,6 +169,7 @@ function taken(shape: readonly number[], { begin, strides }: Resolved): { offset
 
 export const StridedSlice: OpDefinition = moving({
   type: "StridedSlice",
+  inputs: "T Index:int Index:int Index:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const shape = node.inputShape(0);
@@ -202,6 +204,7 @@ export const StridedSlice: OpDefinition = moving({
 /** dx of the shape in input 0: dy at the places that were taken, zeros elsewhere. */
 export const StridedSliceGrad: OpDefinition = moving({
   type: "StridedSliceGrad",
+  inputs: "Index:int Index:int Index:int Index:int T",
   outputs: (node) => [node.inputDtype(4).base],
   shape(node) {
     const shape = node.constant(0);

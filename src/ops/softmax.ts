@@ -10,7 +10,6 @@ import { reduceSum } from "./reduce.ts";
 import { transpose } from "./transpose.ts";
 import { exp } from "./unary.ts";
 
-/* @__NO_SIDE_EFFECTS__ */
 function overRows(
   type: string,
   kernel: "softmax" | "logSoftmax",
@@ -18,6 +17,7 @@ function overRows(
 ): OpDefinition {
   return {
     type,
+    inputs: "T",
     outputs: (node) => [node.inputDtype(0).base],
     shape(node) {
       const shape = node.inputShape(0);

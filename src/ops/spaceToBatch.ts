@@ -106,6 +106,7 @@ function toSpaceShape(shape: readonly (number | null)[], { sizes, before, after 
 
 export const SpaceToBatchND: OpDefinition = moving({
   type: "SpaceToBatchND",
+  inputs: "T Tblock_shape:int Tpaddings:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => inferred(node, toBatchShape),
   parameters: [1, 2],
@@ -120,6 +121,7 @@ export const SpaceToBatchND: OpDefinition = moving({
 
 export const BatchToSpaceND: OpDefinition = moving({
   type: "BatchToSpaceND",
+  inputs: "T Tblock_shape:int Tcrops:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => inferred(node, toSpaceShape),
   parameters: [1, 2],

@@ -7,11 +7,12 @@ import { formatShape, mergeShapes, sameShape, sizeOf, type Shape } from "../grap
 import { Variable as VariableObject } from "../graph/variable.ts";
 import { isResource, variableType } from "../graph/variableOps.ts";
 import { convertToTensor, createOp, type TensorLike } from "./build.ts";
-import { notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
+import { altered, notDifferentiable, type KernelContext, type OpDefinition } from "./definition.ts";
 import { AssignAddVariableOp, AssignSubVariableOp, AssignVariableOp, readResource } from "./resource.ts";
 
 export const VariableV2: OpDefinition = {
   type: "VariableV2",
+  inputs: "",
   outputs: ({ op }) => [op.dtype("dtype").ref],
   shape: ({ op }) => [op.shape("shape")],
   plan: { kind: "source" },
@@ -19,10 +20,11 @@ export const VariableV2: OpDefinition = {
 };
 
 /** The older form of VariableV2. */
-export const Variable: OpDefinition = { ...VariableV2, type: "Variable" };
+export const Variable: OpDefinition = altered(VariableV2, { type: "Variable" });
 
 export const Assign: OpDefinition = {
   type: "Assign",
+  inputs: "&T T",
   outputs: (node) => [node.inputDtype(0).ref],
   shape: (node) => [
     node.op.bool("validate_shape", true) ? mergeShapes(node.inputShape(0), node.inputShape(1)) : node.inputShape(1),
@@ -45,10 +47,10 @@ export const Assign: OpDefinition = {
 
 type UpdateKernel = "assignAdd" | "assignSub" | "assignAddInt32" | "assignSubInt32" | "assignAddInt64";
 
-/* @__NO_SIDE_EFFECTS__ */
 function accumulating(type: string, kernels: Readonly<Record<string, UpdateKernel>>): OpDefinition {
   return {
     type,
+    inputs: "&T T",
     outputs: (node) => [node.inputDtype(0).ref],
     shape: (node) => [mergeShapes(node.inputShape(0), node.inputShape(1))],
     updates: [{ ref: 0, replaces: false }],

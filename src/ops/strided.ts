@@ -32,6 +32,7 @@ export interface ConcreteNode {
 
 export interface Moving {
   readonly type: string;
+  readonly inputs: string;
   readonly outputs: OpDefinition["outputs"];
   readonly shape: OpDefinition["shape"];
   readonly gradient: GradientRule;
@@ -55,11 +56,11 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides;
 }
 
-/* @__NO_SIDE_EFFECTS__ */
 export function moving(spec: Moving): OpDefinition {
-  const { type, outputs, shape, gradient } = spec;
+  const { type, inputs, outputs, shape, gradient } = spec;
   return {
     type,
+    inputs,
     outputs,
     shape,
     gradient,

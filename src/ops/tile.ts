@@ -16,6 +16,7 @@ import { transpose } from "./transpose.ts";
 
 export const Tile: OpDefinition = moving({
   type: "Tile",
+  inputs: "T Tmultiples:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, given] = [node.inputShape(0), node.constant(1)];

@@ -26,6 +26,7 @@ function requireFloat(k: KernelContext): void {
 
 export const TopKV2: OpDefinition = {
   type: "TopKV2",
+  inputs: "T int32",
   outputs: (node) => [node.inputDtype(0).base, int32],
   shape(node): Shape[] {
     const [shape, given] = [node.inputShape(0), node.constant(1)];
@@ -62,10 +63,10 @@ export const TopKV2: OpDefinition = {
 };
 
 /** Inputs: predictions [rows, classes], targets [rows], and k for InTopKV2. */
-/* @__NO_SIDE_EFFECTS__ */
 function inTop(type: "InTopK" | "InTopKV2"): OpDefinition {
   return {
     type,
+    inputs: type === "InTopK" ? "float32 T:int" : "float32 T:int T:int",
     outputs: () => [bool],
     shape(node): Shape[] {
       const [predictions, targets] = [node.inputShape(0), node.inputShape(1)];

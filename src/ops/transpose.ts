@@ -24,6 +24,7 @@ function checkPermutation(order: readonly number[], rank: number): void {
 
 export const Transpose: OpDefinition = moving({
   type: "Transpose",
+  inputs: "T Tperm:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, given] = [node.inputShape(0), node.constant(1)];
@@ -45,6 +46,7 @@ export const Transpose: OpDefinition = moving({
 
 export const InvertPermutation: OpDefinition = {
   type: "InvertPermutation",
+  inputs: "T:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape: (node) => [node.inputShape(0)],
   plan: { kind: "fold" },
@@ -70,6 +72,7 @@ export function invertPermutation(order: Tensor, name = "InvertPermutation"): Te
 
 export const ReverseV2: OpDefinition = moving({
   type: "ReverseV2",
+  inputs: "T Tidx:int",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const [shape, axes] = [node.inputShape(0), node.constant(1)];
@@ -96,6 +99,7 @@ function blockSize(node: NodeView): number {
 /** [N, H, W, C] seen as [N, H/b, b, W/b, b, C]: the blocks' rows and columns become channels, or the other way round. */
 export const SpaceToDepth: OpDefinition = moving({
   type: "SpaceToDepth",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const b = blockSize(node);
@@ -127,6 +131,7 @@ export const SpaceToDepth: OpDefinition = moving({
 
 export const DepthToSpace: OpDefinition = moving({
   type: "DepthToSpace",
+  inputs: "T",
   outputs: (node) => [node.inputDtype(0).base],
   shape(node) {
     const b = blockSize(node);

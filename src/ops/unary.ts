@@ -54,7 +54,6 @@ type GradientKernel =
   | "softsignGrad";
 
 /** A function of one float32, by a kernel `kernel(y, x, n)`. */
-/* @__NO_SIDE_EFFECTS__ */
 export function unary(
   type: string,
   kernel: UnaryKernel,
@@ -64,6 +63,7 @@ export function unary(
 ): OpDefinition {
   return {
     type,
+    inputs: "T",
     gradient: (op, [dy]) => [gradient(dy, op)],
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [node.inputShape(0)],
@@ -109,10 +109,10 @@ const ofIntegers =
 
 /** An operation that TensorFlow has for the gradient of another, by a kernel `kernel(dx, dy, value, n)`, float32. `dy` is the
  * operation's input of that index, the other the function's input or output. */
-/* @__NO_SIDE_EFFECTS__ */
 export function gradientOf(type: string, kernel: GradientKernel, dy: 0 | 1, gradient: GradientRule): OpDefinition {
   return {
     type,
+    inputs: "T T",
     gradient,
     outputs: (node) => [node.inputDtype(0).base],
     shape: (node) => [mergeShapes(node.inputShape(0), node.inputShape(1))],

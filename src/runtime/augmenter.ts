@@ -1,5 +1,5 @@
 /** Augmentation of a fed batch: rows are gathered into memory of their own, from which the kernel `augment` writes the feed. */
-import { InvalidArgumentError } from "../graph/errors.ts";
+import { FailedPreconditionError, InvalidArgumentError } from "../graph/errors.ts";
 import { sizeOf } from "../graph/shape.ts";
 import type { KernelExports } from "../ops/definition.ts";
 import type { Heap } from "./heap.ts";
@@ -91,6 +91,10 @@ export class Augmenter {
 
   /** Writes the feed at `address` from the pictures gathered, which are the rows `order[from]` and on of epoch `epoch`. */
   apply(kernels: KernelExports, address: number, order: Int32Array, from: number, count: number, epoch: number): void {
+    if (!kernels.augment)
+      throw new FailedPreconditionError(
+        "Augmentation needs the kernel 'augment', which the session's kernels do not have. Create the session with trainlet/kernels.wasm, the default.",
+      );
     const words = this.#heap!.views.int32;
     const attributes = this.#address / 4;
     for (let i = 0; i < this.#words.length; i++) words[attributes + i] = this.#words[i];

@@ -25,9 +25,23 @@ const geometries: Omit<Geometry, "input">[] = [
   { out: [2, 3], size: [2, 1], strides: [3, 3], before: [0, 0] },
   { out: [2, 2], size: [4, 5], strides: [3, 3], before: [3, 1] },
 ];
-const cases = geometries.flatMap((rest) =>
-  channels.map((c): Geometry => Object.assign({ input: [2, 5, 7, c] as Geometry["input"] }, rest)),
-);
+const cases = [
+  ...geometries.flatMap((rest) =>
+    channels.map((c): Geometry => Object.assign({ input: [2, 5, 7, c] as Geometry["input"] }, rest)),
+  ),
+  // One channel, four windows of 2 x 2 side by side: with a rest, cut at an end, rows that overlap or are left out.
+  ...[0, 1].flatMap((before) =>
+    [1, 2, 3].flatMap((strideY) =>
+      [7, 8, 9, 10, 19].map((width): Geometry => ({
+        input: [2, 6, width, 1],
+        out: [Math.ceil((6 + before) / strideY), Math.ceil((width + before) / 2)],
+        size: [2, 2],
+        strides: [strideY, 2],
+        before: [before, before],
+      })),
+    ),
+  ),
+];
 
 /** For each element of the result, the indices of its cells. */
 function windows({ input: [n, h, w, c], out, size, strides, before }: Geometry): number[][] {

@@ -1,4 +1,5 @@
 /** Augmentation within a fit: what a picture becomes depends on seed, epoch and row alone, and validation only cuts. */
+import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import * as tf from "../../src/entry/node.ts";
 import { expectMistake } from "../helpers/ops.ts";
@@ -100,5 +101,22 @@ test("only pictures can be augmented", async () => {
   await expectMistake(
     () => tf.fit(session, { feeds, train: net.train, batchSize: 4, epochs: 1, augment: { "x:0": { flip: true } } }),
     "InvalidArgumentError: Only pictures can be augmented, rows of [height, width] or [height, width, channels]; those of 'x:0' have the shape [60].",
+  );
+});
+
+test("kernels without it are told so", async () => {
+  const graph = new tf.Graph();
+  const net = graph.asDefault(() => {
+    const x = tf.placeholder(tf.float32, [null, 6, 5, 2], "x");
+    return { x, train: tf.identity(x) };
+  });
+  const kernels = await WebAssembly.compile(
+    await readFile(new URL("../../dist/kernels.forward.wasm", import.meta.url)),
+  );
+  const session = await tf.Session.create({ graph, kernels });
+  const feeds = { "x:0": column() };
+  await expectMistake(
+    () => tf.fit(session, { feeds, train: net.train, batchSize: 4, epochs: 1, augment: { "x:0": { flip: true } } }),
+    "FailedPreconditionError: Augmentation needs the kernel 'augment', which the session's kernels do not have. Create the session with trainlet/kernels.wasm, the default. This was at step 1. Variables are as they were.",
   );
 });

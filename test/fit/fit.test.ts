@@ -152,7 +152,8 @@ describe("plans", () => {
     await tf.fit(undisturbed, options());
     // Each number of rows is a plan of its own, and a session keeps 32.
     for await (const { step } of tf.fit(session, options())) {
-      for (let rows = 1; step % 10 === 1 && rows <= 40; rows++)
+      if (step % 10 !== 1) continue;
+      for (let rows = 1; rows <= 40; rows++)
         await session.run(net.accuracy, {
           "pixels:0": new Float32Array(rows * 64),
           "labels:0": new Int32Array(rows),

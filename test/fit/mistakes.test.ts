@@ -263,9 +263,32 @@ describe("options", () => {
     await tf.fit(session, options({ steps: 2, checkpoint: { save: (bytes) => void (saved = bytes) } }));
     const other = await started();
     const before = await bitsOf(other);
-    for (const more of [{ batchSize: 16 }, { fetches: { accuracy: "xent/xent:0" } }, { feeds: {} }])
-      await expect(tf.fit(other, options({ ...more, resume: saved }))).rejects.toThrow();
+    const wrong: [Partial<tf.FitOptions>, string][] = [
+      [{ batchSize: 16 }, "The fit to resume has batchSize 32, this one 16"],
+      [{ fetches: { accuracy: "xent/xent:0" } }, "'accuracy' must be one number a step"],
+      [{ feeds: {} }, "The fit needs at least one column"],
+    ];
+    for (const [more, sentence] of wrong)
+      await expect(tf.fit(other, options({ ...more, resume: saved }))).rejects.toThrow(sentence);
     expect(await bitsOf(other)).toBe(before);
+  });
+
+  test("a checkpoint that is damaged changes nothing", async () => {
+    const session = await started();
+    let saved = new Uint8Array(0);
+    await tf.fit(
+      session,
+      options({ steps: 2, checkpoint: { save: (bytes) => void (saved = Uint8Array.from(bytes)) } }),
+    );
+    const before = await bitsOf(session);
+    await expect(tf.fit(session, options({ resume: saved.slice(0, -8) }))).rejects.toThrow("the file is cut short");
+    await expect(tf.fit(session, options({ resume: saved.slice(0, 30) }))).rejects.toThrow("cut short or no such file");
+    const text = new TextDecoder("latin1").decode(saved);
+    const damaged = saved.with(text.indexOf("batchSize"), 0x58);
+    await expect(tf.fit(session, options({ resume: damaged }))).rejects.toThrow(
+      "The state of the fit to resume is damaged.",
+    );
+    expect(await bitsOf(session)).toBe(before);
   });
 
   test("a checkpoint that no fit saved", async () => {

@@ -3,28 +3,43 @@
 import type { Geometry } from "./convolution.ts";
 
 const epsilon = 2 ** -24;
-const points = [0, 1, -1, 0.5, -2];
 
 type Matrix = readonly (readonly number[])[];
 
+/** By the filter's taps: the points but infinity, and |B'|. Where the kernels add multiples of one element, there stand the sums of
+ * magnitudes: in the rows of 1 and -1 for three taps 3/2 d2 to -d2 and 3/2 d3 to -d3. */
+const transforms: Readonly<Record<number, { readonly points: readonly number[]; readonly input: Matrix }>> = {
+  3: {
+    points: [0, 1, -1, 0.5, -2],
+    input: [
+      [1, 1.5, 2, 1.5, 1, 0],
+      [0, 1, 2.5, 2.5, 1, 0],
+      [0, 1, 2.5, 2.5, 1, 0],
+      [0, 2, 1, 2, 1, 0],
+      [0, 0.5, 1, 0.5, 1, 0],
+      [0, 1, 1.5, 2, 1.5, 1],
+    ],
+  },
+  5: {
+    points: [0, 1, -1, 2, -2, 0.5, -0.5],
+    input: [
+      [1, 0, 5.25, 0, 5.25, 0, 1, 0],
+      [0, 1, 1, 4.25, 4.25, 1, 1, 0],
+      [0, 1, 1, 4.25, 4.25, 1, 1, 0],
+      [0, 0.5, 0.25, 2.5, 1.25, 2, 1, 0],
+      [0, 0.5, 0.25, 2.5, 1.25, 2, 1, 0],
+      [0, 2, 4, 2.5, 5, 0.5, 1, 0],
+      [0, 2, 4, 2.5, 5, 0.5, 1, 0],
+      [0, 1, 0, 5.25, 0, 5.25, 0, 1],
+    ],
+  },
+};
+
 /** Rows of powers of the points, `columns` each, and infinity. */
-function powers(columns: number, scale: (point: number) => number): Matrix {
+function powers(points: readonly number[], columns: number, scale: (point: number) => number): Matrix {
   const finite = points.map((p) => Array.from({ length: columns }, (_, i) => Math.abs(p ** i / scale(p))));
   return [...finite, Array.from({ length: columns }, (_, i) => (i === columns - 1 ? 1 : 0))];
 }
-
-const distances = (point: number): number =>
-  points.filter((other) => other !== point).reduce((product, other) => product * (point - other), 1);
-
-/** |B'|. In the rows of the points 1 and -1 the kernels add 3/2 d2 to -d2 and 3/2 d3 to -d3: there stand the sums of magnitudes. */
-const input: Matrix = [
-  [1, 1.5, 2, 1.5, 1, 0],
-  [0, 1, 2.5, 2.5, 1, 0],
-  [0, 1, 2.5, 2.5, 1, 0],
-  [0, 2, 1, 2, 1, 0],
-  [0, 0.5, 1, 0.5, 1, 0],
-  [0, 1, 1.5, 2, 1.5, 1],
-];
 
 const transposed = (m: Matrix): Matrix => m[0].map((_, j) => m.map((row) => row[j]));
 const times = (a: Matrix, b: Matrix): Matrix =>
@@ -43,8 +58,12 @@ export function errorBounds(
   dy: ArrayLike<number>,
 ): { y: Float64Array; dw: Float64Array } {
   const taps = g.filter[0];
-  const m = 7 - taps;
-  const [A, G] = [powers(m, () => 1), powers(taps, distances)];
+  const m = 4;
+  const { points, input } = transforms[taps];
+  const distances = (point: number): number =>
+    points.filter((other) => other !== point).reduce((product, other) => product * (point - other), 1);
+  const [A, G] = [powers(points, m, () => 1), powers(points, taps, distances)];
+  const size = points.length + 1;
   const [y, dw] = [new Float64Array(dy.length), new Float64Array(filter.length)];
   const rows = Math.ceil(g.output[0] / m);
   const columns = Math.ceil(g.output[1] / m);
@@ -61,7 +80,7 @@ export function errorBounds(
       square(taps, (u, v) => filter[(u * taps + v) * g.C * g.K + ck]),
     ),
   );
-  const sums = filters.map(() => square(6, () => 0) as number[][]);
+  const sums = filters.map(() => square(size, () => 0) as number[][]);
   for (let tile = 0; tile < tileCount; tile++) {
     const n = Math.floor(tile / (rows * columns));
     const top = (Math.floor(tile / columns) % rows) * m;
@@ -69,7 +88,7 @@ export function errorBounds(
     const inputs = Array.from({ length: g.C }, (_, c) =>
       around(
         input,
-        square(6, (i, j) => {
+        square(size, (i, j) => {
           const pixel = elementOf(n, top - g.pads[0] + i, left - g.pads[1] + j, [g.H, g.W]);
           return pixel < 0 ? 0 : x[pixel * g.C + c];
         }),
@@ -77,7 +96,9 @@ export function errorBounds(
     );
     for (let k = 0; k < g.K; k++) {
       const at = (i: number, j: number): number => elementOf(n, top + i, left + j, g.output);
-      const product = square(6, (i, j) => inputs.reduce((sum, d, c) => sum + d[i][j] * filters[c * g.K + k][i][j], 0));
+      const product = square(size, (i, j) =>
+        inputs.reduce((sum, d, c) => sum + d[i][j] * filters[c * g.K + k][i][j], 0),
+      );
       const outputs = around(transposed(A), product);
       const gradient = around(
         A,
@@ -86,8 +107,8 @@ export function errorBounds(
       for (let i = 0; i < m; i++)
         for (let j = 0; j < m; j++) if (at(i, j) >= 0) y[at(i, j) * g.K + k] = forward * outputs[i][j];
       for (let c = 0; c < g.C; c++)
-        for (let i = 0; i < 6; i++)
-          for (let j = 0; j < 6; j++) sums[c * g.K + k][i][j] += inputs[c][i][j] * gradient[i][j];
+        for (let i = 0; i < size; i++)
+          for (let j = 0; j < size; j++) sums[c * g.K + k][i][j] += inputs[c][i][j] * gradient[i][j];
     }
   }
   sums.forEach((sum, ck) =>

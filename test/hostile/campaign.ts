@@ -3,13 +3,15 @@
  * two witness sessions that keep every bit.
  */
 import * as fc from "fast-check";
-import { decodeSafetensors } from "../../src/formats/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/formats/safetensors.ts";
+import type { SessionApi } from "../../worker/api.ts";
+import { fitRequestToJson } from "../../worker/http/fitJson.ts";
 import { readGolden } from "../helpers/golden.node.ts";
 import { workerdMebibytes } from "../helpers/memory.ts";
 import { descendants, hasProc } from "../helpers/processes.ts";
 import { table } from "../helpers/table.ts";
 import { hostileCase, type Case } from "./cases.ts";
-import { readGraphs } from "./graphs.ts";
+import { fitOf, fitRows, readGraphs } from "./graphs.ts";
 import { exchange, type RawRequest, type Reply } from "./http1.ts";
 import { buildRequest, isBroken, routeOf, type Material, type Victims } from "./requests.ts";
 import { judge, noAnswer, type Layer, type Verdict } from "./verdict.ts";
@@ -212,11 +214,18 @@ class Campaign {
     });
     const run = (fetches: string[]): RawRequest => send("POST", "/run", { fetches, feeds: this.#feedsFor(hostile) });
     const small = hostile.request.includes("small");
+    const data = { ...send("PUT", "/data/rows"), body: encodeSafetensors([["rows", fitRows]]) };
+    const fit = [
+      { ...data, headers: [...data.headers.slice(0, 2), ["content-type", "application/vnd.safetensors"] as const] },
+      send("PUT", "/fit", fitRequestToJson(fitOf(9))),
+      send("POST", "/fit/steps", { count: 5 }),
+    ];
     const fetches = small
       ? [["init"], ["y:0"], ["branch/Merge:0"], ["train"], ["count"], ["conv:0"], ["n:0"]]
       : [["init"], ["bn/moving_mean/read:0"], ["conv_1/kernel/read:0"], ["train_op"]];
     return [
       ...fetches.map(run),
+      ...(small ? fit : []),
       send("POST", "/doctor", { fetches: small ? ["train"] : ["train_op"] }),
       send("GET", "/moving-statistics"),
       send("GET", "/checkpoint"),
@@ -229,15 +238,20 @@ class Campaign {
   }
 
   async #newVictims(): Promise<Victims> {
-    const create = async (metaGraph: Uint8Array, checkpoint: Uint8Array): Promise<string> => {
+    const create = async (metaGraph: Uint8Array, checkpoint: Uint8Array): Promise<SessionApi> => {
       const session = await this.#witnesses.trainlet.create({ metaGraph }, { seed: 3 });
       await session.restore(checkpoint);
-      return (await session.info()).id;
+      return session;
     };
+    const idOf = async (session: SessionApi): Promise<string> => (await session.info()).id;
     const { graphs, smallCheckpoint, tutorialCheckpoint } = this.#material;
+    const small = await create(graphs.smallBinary, smallCheckpoint);
+    await small.putData("rows", fitRows);
+    // Left after a step, so that it stands half-way.
+    for await (const _ of small.fit(fitOf(1000))) break;
     return {
-      small: await create(graphs.smallBinary, smallCheckpoint),
-      tutorial: await create(graphs.tutorialBinary, tutorialCheckpoint),
+      small: await idOf(small),
+      tutorial: await idOf(await create(graphs.tutorialBinary, tutorialCheckpoint)),
     };
   }
 

@@ -36,6 +36,8 @@ export type Change =
   | { readonly kind: "method"; readonly value: string }
   | { readonly kind: "header"; readonly name: string; readonly value: string | null }
   | { readonly kind: "id"; readonly value: string }
+  /** The name of training data, in the path. */
+  | { readonly kind: "data"; readonly value: string }
   | { readonly kind: "path"; readonly value: string }
   | { readonly kind: "query"; readonly name: string; readonly value: string }
   | { readonly kind: "gzip"; readonly told: boolean; readonly zipped: boolean }
@@ -313,6 +315,7 @@ const transport: fc.Arbitrary<Change> = fc.oneof(
         "seed",
         "maxMemoryBytes",
         "feeds",
+        "row",
         "__proto__",
         "constructor",
         "",
@@ -361,13 +364,50 @@ const transport: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
+/** The name of data, and the row where a part of them begins. */
+const rows: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({
+    kind: fc.constant("data" as const),
+    value: fc.constantFrom("rows", "other", "", "%00", "%2F", "..", "__proto__", "constructor", "😀", "a".repeat(1001)),
+  }),
+  fc.record({
+    kind: fc.constant("query" as const),
+    name: fc.constant("row"),
+    value: fc.constantFrom(
+      "0",
+      "1",
+      "6",
+      "7",
+      "8",
+      "-1",
+      "1.5",
+      "7e0",
+      "07",
+      "",
+      "4294967296",
+      "9007199254740991",
+      "9007199254740993",
+    ),
+  }),
+);
+
 /** Bodies at and over the limits: few, since each takes its time. */
 const large: fc.Arbitrary<Change> = fc.record({
   kind: fc.constant("large" as const),
   mebibytes: fc.constantFrom(1, 9, 33),
 });
 
-type BodyKind = "none" | "json" | "safetensors" | "protobuf" | "graph";
+type BodyKind = "none" | "json" | "safetensors" | "rows" | "deletion" | "protobuf" | "graph";
+
+const fileChanges: readonly fc.WeightedArbitrary<Change>[] = [
+  { weight: 80, arbitrary: tensor },
+  { weight: 60, arbitrary: json },
+  { weight: 60, arbitrary: offsets },
+  { weight: 10, arbitrary: headerLength },
+  { weight: 30, arbitrary: bytes },
+  { weight: 60, arbitrary: transport },
+  { weight: 1, arbitrary: large },
+];
 
 const changesOf: { readonly [Kind in BodyKind]: fc.Arbitrary<Change> } = {
   none: transport,
@@ -377,15 +417,9 @@ const changesOf: { readonly [Kind in BodyKind]: fc.Arbitrary<Change> } = {
     { weight: 70, arbitrary: transport },
     { weight: 1, arbitrary: large },
   ),
-  safetensors: fc.oneof(
-    { weight: 80, arbitrary: tensor },
-    { weight: 60, arbitrary: json },
-    { weight: 60, arbitrary: offsets },
-    { weight: 10, arbitrary: headerLength },
-    { weight: 30, arbitrary: bytes },
-    { weight: 60, arbitrary: transport },
-    { weight: 1, arbitrary: large },
-  ),
+  safetensors: fc.oneof(...fileChanges),
+  rows: fc.oneof(...fileChanges, { weight: 90, arbitrary: rows }),
+  deletion: fc.oneof(transport, rows),
   protobuf: fc.oneof(
     { weight: 250, arbitrary: bytes },
     { weight: 50, arbitrary: transport },
@@ -423,6 +457,13 @@ export const requestKinds = {
   "restore a checkpoint": { body: "safetensors", weight: 8 },
   "restore the tutorial's checkpoint": { body: "safetensors", weight: 3 },
   "stop a run": { body: "none", weight: 2 },
+  "list the data": { body: "none", weight: 2 },
+  "put data": { body: "rows", weight: 6 },
+  "put more data": { body: "rows", weight: 6 },
+  "delete data": { body: "deletion", weight: 2 },
+  "begin a fit": { body: "json", weight: 10 },
+  "where the fit stands": { body: "none", weight: 2 },
+  "steps of the fit": { body: "json", weight: 8 },
   health: { body: "none", weight: 1 },
   openapi: { body: "none", weight: 1 },
   docs: { body: "none", weight: 1 },

@@ -72,7 +72,7 @@ describe("a Merge", () => {
   test("of two types is refused", async () => {
     const whole = value("n", "DT_INT64", { int64Val: ["3"] });
     await expect(importNodes(x, whole, merge("x", "n"))).rejects.toThrow(
-      "The inputs must have the same type, but input 1 has int64, not float32 for 'merge' (op: 'Merge') with input shapes: [], [].",
+      "Input 1 of node 'merge' (op: 'Merge') was passed int64 from 'n:0' incompatible with expected float32: cast it.",
     );
   });
 });

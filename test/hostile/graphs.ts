@@ -1,6 +1,7 @@
-/** The graphs that hostile requests are made from. */
+/** The graphs that hostile requests are made from, and a fit of the small one. */
 import { readFile } from "node:fs/promises";
 import * as tf from "../../src/entry/node.ts";
+import type { FitRequest } from "../../worker/api.ts";
 import type { Json } from "./json.ts";
 
 /** Small, with what requests can get wrong: dtypes, a shape that is fed, a branch, variables, random numbers, statistics. */
@@ -10,6 +11,7 @@ export function smallGraph(): tf.Graph {
     const x = tf.placeholder(tf.float32, [null, 4], "x");
     const flag = tf.placeholderWithDefault(true, [], "flag");
     const y = tf.multiply(x, tf.randomUniform([4], { name: "noise" }), "y");
+    tf.reduceMean(y, undefined, { name: "loss" });
     tf.identity(tf.placeholder(tf.int64, null, "n_in"), "n");
     tf.identity(tf.placeholder(tf.bool, [null], "b_in"), "b");
     tf.cond(
@@ -31,6 +33,26 @@ export function smallGraph(): tf.Graph {
   });
   return graph;
 }
+
+/** Training data of the small graph: what a row is, and how many. */
+export const fitRows = {
+  dtype: "float32",
+  shape: [7, 4],
+  data: Float32Array.from({ length: 28 }, (_, i) => (i % 5) - 2),
+} as const;
+
+/** A fit over these data, under the name "rows". */
+export const fitOf = (steps: number): FitRequest => ({
+  feeds: { "x:0": "rows" },
+  constants: { "flag:0": false },
+  train: "train",
+  fetches: { loss: "loss:0" },
+  batchSize: 3,
+  steps,
+  seed: 4,
+  validation: { feeds: { "x:0": "rows" }, fetches: { mean: "loss:0" }, every: 4 },
+  earlyStopping: { monitor: "mean", patience: 1000 },
+});
 
 export interface Graphs {
   readonly smallBinary: Uint8Array;

@@ -1,8 +1,9 @@
 /** Builds the request of a case: the valid one of its route, changed. */
 import { gzipSync } from "node:zlib";
 import { encodeSafetensors, type StoredTensor } from "../../src/formats/safetensors.ts";
+import { fitRequestToJson } from "../../worker/http/fitJson.ts";
 import type { Case, Change, BytesChange, RequestName } from "./cases.ts";
-import type { Graphs } from "./graphs.ts";
+import { fitOf, fitRows, type Graphs } from "./graphs.ts";
 import type { RawRequest } from "./http1.ts";
 import { changeJson, writeJson, type Json } from "./json.ts";
 
@@ -31,9 +32,11 @@ interface File {
 /** A request while it is changed. */
 interface Draft {
   method: string;
-  /** With "{id}". */
+  /** With "{id}", perhaps with "{name}". */
   path: string;
   id: string;
+  /** Of training data. */
+  name: string;
   query: [name: string, value: string][];
   headers: [name: string, value: string][];
   json?: Json;
@@ -109,6 +112,14 @@ const requests: { readonly [Name in RequestName]: (m: Material, v: Victims) => P
   "restore a checkpoint": ({ smallCheckpoint }, { small }) => restore(small, smallCheckpoint),
   "restore the tutorial's checkpoint": ({ tutorialCheckpoint }, { tutorial }) => restore(tutorial, tutorialCheckpoint),
   "stop a run": (_, { small }) => ({ method: "DELETE", path: "/v1/sessions/{id}/run", id: small }),
+  "list the data": (_, { small }) => ({ path: "/v1/sessions/{id}/data", id: small }),
+  "put data": (_, { small }) => put(small, "data/{name}", safetensorsType, { file: fileOf([["rows", fitRows]]) }),
+  "put more data": (_, { small }) =>
+    put(small, "data/{name}", safetensorsType, { file: fileOf([["rows", fitRows]]), query: [["row", "7"]] }),
+  "delete data": (_, { small }) => ({ method: "DELETE", path: "/v1/sessions/{id}/data/{name}", id: small }),
+  "begin a fit": (_, { small }) => put(small, "fit", jsonType, { json: fitRequestToJson(fitOf(20)) as Json }),
+  "where the fit stands": (_, { small }) => ({ path: "/v1/sessions/{id}/fit", id: small }),
+  "steps of the fit": (_, { small }) => post(small, "fit/steps", jsonType, { json: { count: 6 } }),
   health: () => ({ path: "/healthz" }),
   openapi: () => ({ path: "/v1/openapi.json" }),
   docs: () => ({ path: "/v1/docs" }),
@@ -122,9 +133,12 @@ function post(id: string, what: string, type: string, body: Partial<Draft>): Par
   return { method: "POST", path: `/v1/sessions/{id}/${what}`, id, headers: [["content-type", type]], ...body };
 }
 
+function put(id: string, what: string, type: string, body: Partial<Draft>): Partial<Draft> & { path: string } {
+  return { ...post(id, what, type, body), method: "PUT" };
+}
+
 function restore(id: string, checkpoint: Uint8Array): Partial<Draft> & { path: string } {
-  const headers: [string, string][] = [["content-type", safetensorsType]];
-  return { method: "PUT", path: "/v1/sessions/{id}/checkpoint", id, headers, file: readFile(checkpoint) };
+  return put(id, "checkpoint", safetensorsType, { file: readFile(checkpoint) });
 }
 
 /** `METHOD /path` as the routes are counted. */
@@ -147,6 +161,7 @@ export function buildRequest({ request, changes }: Case, material: Material, vic
   const draft: Draft = {
     method: "GET",
     id: "",
+    name: "rows",
     query: [],
     headers: [],
     byteChanges: [],
@@ -195,6 +210,9 @@ function apply(draft: Draft, change: Change): void {
     case "id":
       draft.id = change.value;
       break;
+    case "data":
+      draft.name = change.value;
+      break;
     case "path":
       draft.path += change.value;
       break;
@@ -217,7 +235,7 @@ function apply(draft: Draft, change: Change): void {
 }
 
 function finish(draft: Draft): RawRequest {
-  const { method, path, id, query, headers, json, file, byteChanges, transport, hangUpAt, gzip } = draft;
+  const { method, path, id, name: data, query, headers, json, file, byteChanges, transport, hangUpAt, gzip } = draft;
   let body = draft.bytes ?? null;
   if (json !== undefined) body = new TextEncoder().encode(writeJson(json));
   if (file) body = writeFile(file);
@@ -226,7 +244,7 @@ function finish(draft: Draft): RawRequest {
   const search = query.map(([name, value]) => `${escape(name)}=${escape(value)}`).join("&");
   return {
     method,
-    path: encodeSpaces(path.replace("{id}", () => id)) + (search && `?${search}`),
+    path: encodeSpaces(path.replace("{id}", () => id).replace("{name}", () => data)) + (search && `?${search}`),
     headers: [
       ...(headers.some(([name]) => name === "host") ? [] : [["host", "127.0.0.1"] as const]),
       ...(headers.some(([name]) => name === "connection") ? [] : [["connection", "close"] as const]),

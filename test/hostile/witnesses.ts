@@ -2,7 +2,7 @@
 import type { StoredTensor } from "../../src/formats/safetensors.ts";
 import type { SessionApi, Trainlet } from "../../worker/api.ts";
 import { connect } from "../../worker/client/node.ts";
-import type { Graphs } from "./graphs.ts";
+import { fitOf, fitRows, type Graphs } from "./graphs.ts";
 
 interface Witness {
   readonly name: string;
@@ -11,6 +11,8 @@ interface Witness {
   /** What both the witness and its twin elsewhere do in the end. */
   go(session: SessionApi): Promise<unknown>;
   readonly metaGraph: Uint8Array;
+  /** It has data and a fit over them. */
+  readonly fits: boolean;
 }
 
 interface Snapshot {
@@ -37,7 +39,12 @@ export class Witnesses {
       const session = await trainlet.create({ metaGraph }, { seed: 11 });
       await session.run({ fetches: ["init"] });
       await go(session);
-      return { name, session, go, metaGraph, before: await snapshot(session) };
+      const fits = name === "small";
+      if (fits) {
+        await session.putData("rows", fitRows);
+        await session.fit(fitOf(5));
+      }
+      return { name, session, go, metaGraph, fits, before: await snapshot(session, fits) };
     };
     const witnesses = [
       await make("small", smallBinary, (session) =>
@@ -57,17 +64,22 @@ export class Witnesses {
 
   /** @throws if a witness has not what it had in the beginning. */
   async check(when: string): Promise<void> {
-    for (const { name, session, before } of this.#witnesses)
-      compare(`${name}, ${when}`, await snapshot(session), before);
+    for (const { name, session, before, fits } of this.#witnesses)
+      compare(`${name}, ${when}`, await snapshot(session, fits), before);
   }
 
   /** The witnesses go on, and with them twins in this process, from the checkpoints of the beginning: the same bits. */
   async finish(): Promise<void> {
     const here = await connect("in-process");
-    for (const { name, session, go, metaGraph, before } of this.#witnesses) {
+    for (const { name, session, go, metaGraph, before, fits } of this.#witnesses) {
       const twin = await here.create({ metaGraph });
       await twin.restore(before.checkpoint);
       await Promise.all([go(session), go(twin)]);
+      if (fits) {
+        await twin.putData("rows", fitRows);
+        const { state } = await session.fitInfo();
+        for (const each of [session, twin]) await each.fit({ ...fitOf(11), resume: state });
+      }
       if (Buffer.compare(await session.checkpoint(), await twin.checkpoint()) !== 0) {
         throw new Error(`The witness '${name}' went on with other bits than its twin.`);
       }
@@ -81,10 +93,11 @@ export class Witnesses {
   }
 }
 
-async function snapshot(session: SessionApi): Promise<Snapshot> {
+async function snapshot(session: SessionApi, fits: boolean): Promise<Snapshot> {
   const { seed, steps, nodes, variables } = await session.info();
   const statistics = await session.movingStatistics();
-  const rest = JSON.stringify({ seed, steps, nodes, variables, statistics });
+  const trained = fits && { data: await session.listData(), fit: await session.fitInfo() };
+  const rest = JSON.stringify({ seed, steps, nodes, variables, statistics, trained });
   return { checkpoint: await session.checkpoint(), rest };
 }
 

@@ -65,8 +65,8 @@ describe("auto and direct", () => {
   const cases: [string, GeometryOptions][] = [
     ["3 x 3, same", { N: 1, H: 28, W: 21, C: 16, K: 20 }],
     ["3 x 3, valid", { N: 2, H: 22, W: 18, C: 17, K: 19, padding: "valid" }],
-    ["5 x 5, same", { N: 5, H: 11, W: 10, C: 16, K: 18, filter: [5, 5] }],
-    ["5 x 5, valid", { N: 6, H: 14, W: 13, C: 19, K: 16, filter: [5, 5], padding: "valid" }],
+    ["5 x 5, same", { N: 5, H: 11, W: 10, C: 32, K: 34, filter: [5, 5] }],
+    ["5 x 5, valid", { N: 6, H: 14, W: 13, C: 35, K: 32, filter: [5, 5], padding: "valid" }],
   ];
 
   test.each(cases)("%s: each within its own bound of the exact sums", async (_, options) => {

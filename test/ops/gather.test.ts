@@ -88,6 +88,6 @@ test("shapes, folds and mistakes", async () => {
   });
   await expectMistake(
     () => new tf.Graph().asDefault(() => tf.gather([1, 2], tf.constant([0.5]))),
-    "UnimplementedError: indices of dtype float32 are not supported; supported: int32, int64 for 'GatherV2' (op: 'GatherV2') with input shapes: [2], [1], [].",
+    "InvalidArgumentError: Input 1 of node 'GatherV2' (op: 'GatherV2') was passed float32 from 'Const:0'; it must be int32 or int64.",
   );
 });

@@ -33,9 +33,10 @@ async function compare(build: (x: tf.Tensor) => readonly tf.Tensor[], fused: num
 }
 
 const ones = tf.onesInitializer();
+const vector = (...values: number[]): tf.Tensor => tf.constant(values, { dtype: tf.float32 });
 const normalize = (x: tf.Tensor, isTraining = true): { y: tf.Tensor; mean: tf.Tensor; variance: tf.Tensor } => {
   const [scale, offset] = ["scale", "offset"].map((name) => tf.getVariable(name, [3], { initializer: ones }));
-  const statistics = isTraining ? {} : { mean: [0.1, 0.2, 0.3], variance: [1, 2, 3] };
+  const statistics = isTraining ? {} : { mean: vector(0.1, 0.2, 0.3), variance: vector(1, 2, 3) };
   return tf.nn.fusedBatchNorm(x, scale, offset, { isTraining, ...statistics });
 };
 
@@ -98,7 +99,7 @@ describe("fused batch norm", () => {
     };
     const normalizeAgain = (mean: tf.Tensor): tf.Tensor => {
       const unknown = tf.placeholderWithDefault(tf.zeros([1, 2, 2, 3]), [null, 2, 2, 3], "unknown");
-      return tf.nn.fusedBatchNorm(tf.add(unknown, mean), [1, 1, 1], [0, 0, 0]).y;
+      return tf.nn.fusedBatchNorm(tf.add(unknown, mean), vector(1, 1, 1), vector(0, 0, 0)).y;
     };
     for (const fused of [2, 4]) {
       const kernels = await compare(build, fused, { n: 3, batch: null });
@@ -124,7 +125,7 @@ describe("fused batch norm", () => {
 
   test("two that wait for each other's statistics are not joined", async () => {
     const build = (x: tf.Tensor): tf.Tensor[] => {
-      const [a, b] = [x, tf.multiply(x, 3)].map((t) => tf.nn.fusedBatchNorm(t, [1, 2, 3], [0, 1, 2]));
+      const [a, b] = [x, tf.multiply(x, 3)].map((t) => tf.nn.fusedBatchNorm(t, vector(1, 2, 3), vector(0, 1, 2)));
       const [fromA, fromB] = [tf.add(x, a.mean), tf.add(x, b.mean)];
       const [first, second] = [tf.add(a.y, fromB), tf.add(b.y, fromA)];
       return [first, second, tf.add(first, second), a.y, b.y];

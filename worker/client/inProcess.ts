@@ -1,4 +1,5 @@
 /** Transport without a way: sessions in the caller's own realm. Arguments are cloned, as on the way to a worker. */
+import { macrotask } from "../../src/runtime/macrotask.ts";
 import { LocalHost } from "../localHost.ts";
 import type { CreateOptions, DoctorRequest, FitRequest, GraphSource, RunRequest, TensorData } from "../api.ts";
 import type { RunControl } from "../host.ts";
@@ -33,6 +34,12 @@ class CloningHost extends LocalHost {
 
   override startFit(id: string, request: FitRequest) {
     return super.startFit(id, structuredClone(request));
+  }
+
+  /** Other hosts answer by a message. Here nothing else lets in what came meanwhile, such as the wish to stop. */
+  override async fitSteps(id: string, count: number) {
+    await macrotask();
+    return super.fitSteps(id, count);
   }
 }
 

@@ -14,8 +14,8 @@ export type MnistPageMessage =
   | { readonly type: "train"; readonly settings: TrainSettings; readonly token: string | null }
   | { readonly type: "stop" }
   /** Goes on at the next step; on another host its checkpoint goes along. */
-  | { readonly type: "continue"; readonly host: HostName; readonly token: string | null }
-  /** Fetches the digits again. */
+  | { readonly type: "continue"; readonly host: HostName; readonly rate: number; readonly token: string | null }
+  /** Does again what failed, or ends a wait. */
   | { readonly type: "retry" }
   /** A drawing of 28 x 28 pixels. The newest one counts. */
   | { readonly type: "predict"; readonly id: number; readonly pixels: Uint8Array }
@@ -30,11 +30,18 @@ export type MnistWorkerMessage =
   | ({ readonly type: "started" } & Started)
   | ({ readonly type: "batch" } & TrainBatch)
   | { readonly type: "findings"; readonly findings: readonly Finding[] }
-  | { readonly type: "stopped" | "finished"; readonly step: number; readonly facts: TrainFacts }
+  /** Without facts where the host no longer tells them. */
+  | { readonly type: "stopped" | "finished"; readonly step: number; readonly facts: TrainFacts | null }
+  /** Stopped before it could train. */
+  | { readonly type: "abandoned" }
+  | { readonly type: "waiting"; readonly retryInMs: number }
+  | { readonly type: "resumed" }
   | { readonly type: "prediction"; readonly id: number; readonly step: number; readonly probabilities: Float32Array }
   | { readonly type: "digit"; readonly label: number; readonly index: number; readonly pixels: Uint8Array }
   | { readonly type: "checkpoint"; readonly step: number; readonly bytes: Uint8Array }
-  | { readonly type: "failed"; readonly failure: MnistFailure; readonly step: number }
+  | { readonly type: "failed"; readonly failure: MnistFailure; readonly step: number; readonly kept: boolean }
+  /** A wish beside the run could not be granted. */
+  | { readonly type: "aside"; readonly message: string }
   | { readonly type: "pong" };
 
 export interface MnistFailure {

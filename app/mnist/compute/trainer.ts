@@ -1,6 +1,8 @@
 /** One training run on one host: makes the session, trains, looks at it now and then, and reads drawings between steps. */
-import type { Progress } from "../../../src/index.ts";
+import { errors, type Progress } from "../../../src/index.ts";
 import type { FitInfo, FitRequest, SessionApi, Trainlet } from "../../../worker/api.ts";
+import { retryDelaysMs } from "../../compute/delays.ts";
+import { failureOf } from "../../compute/edge.ts";
 import type { Digits } from "./digits.ts";
 import { pictureSize } from "./digits.ts";
 import { heldOut, type LayerColumn, type MnistWorkerMessage, type TrainBatch, type TrainSettings } from "./protocol.ts";
@@ -31,10 +33,15 @@ export class Trainer {
   #looks: { validations: TrainBatch["validations"]; statistics: TrainBatch["statistics"] } = empty;
   #sentAt = 0;
   #computingMs = 0;
+  #rate: number;
+  #wake: (() => void) | null = null;
   step = 0;
+  /** Whether it can train and read. */
+  ready = false;
 
   constructor(options: TrainerOptions) {
     this.#options = options;
+    this.#rate = options.settings.rate;
   }
 
   get #open(): SessionApi {
@@ -42,9 +49,14 @@ export class Trainer {
     return this.#session;
   }
 
-  /** The session, its data, and its first or carried values. */
-  async prepare(carried: Carried | null): Promise<void> {
+  /** The session, its data, and its first or carried values. Not ready where `signal` said stop. */
+  async prepare(signal: AbortSignal, carried: Carried | null): Promise<void> {
+    await this.#insist(signal, () => this.#prepare(carried));
+  }
+
+  async #prepare(carried: Carried | null): Promise<void> {
     const { trainlet, digits, settings, emit } = this.#options;
+    await this.close().catch(() => {});
     emit({ type: "preparing", what: "kernels" });
     const session = await trainlet.create({ example: settings.updates ? "mnist" : "mnist-forgotten" }, { seed: 1 });
     this.#session = session;
@@ -54,7 +66,7 @@ export class Trainer {
     const { train, test } = digits;
     for (const [name, part, rows] of [
       ["train", train, train.rows],
-      ["test", test, heldOut],
+      ["test", test, Math.min(heldOut, test.rows)],
     ] as const) {
       const pixels = part.pixels.subarray(0, rows * pictureSize ** 2);
       await session.putData(`${name}_pixels`, { dtype: "uint8", shape: [rows, ...picture], data: pixels });
@@ -72,10 +84,70 @@ export class Trainer {
     });
     await this.#look();
     this.#send();
+    this.ready = true;
   }
 
   /** Trains until the end, or until `signal` says stop. A run that was stopped goes on. */
-  async go(signal: AbortSignal, state?: FitInfo["state"]): Promise<void> {
+  async go(signal: AbortSignal, state?: FitInfo["state"], rate = this.#rate): Promise<void> {
+    this.#rate = rate;
+    let from = state;
+    const went = await this.#insist(
+      signal,
+      () => this.#train(signal, from),
+      async () => (from = await this.state()),
+    );
+    if (!went) this.#options.emit({ type: "stopped", step: this.step, facts: null });
+  }
+
+  /** Ends a wait for the edge; false where there is none. */
+  retryNow(): boolean {
+    const wake = this.#wake;
+    wake?.();
+    return wake !== null;
+  }
+
+  /** Work that is tried again while the edge does not answer; false once `signal` says stop. Tries count anew behind each step. */
+  async #insist(signal: AbortSignal, work: () => Promise<void>, before?: () => Promise<unknown>): Promise<boolean> {
+    const { emit } = this.#options;
+    let failures = 0;
+    let failedAt = -1;
+    for (;;) {
+      try {
+        if (failures > 0) {
+          await before?.();
+          emit({ type: "resumed" });
+        }
+        await work();
+        return true;
+      } catch (error) {
+        if (this.step > failedAt) failures = 0;
+        failedAt = this.step;
+        if (failureOf(error).kind !== "unreachable" || failures === retryDelaysMs.length) throw error;
+        const retryInMs = retryDelaysMs[failures++];
+        if (this.#pending) this.#send();
+        emit({ type: "waiting", retryInMs });
+        await this.#pause(retryInMs, signal);
+        if (signal.aborted) return false;
+      }
+    }
+  }
+
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        this.#wake = null;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wake = done;
+      signal.addEventListener("abort", done);
+      if (signal.aborted) done();
+    });
+  }
+
+  async #train(signal: AbortSignal, state?: FitInfo["state"]): Promise<void> {
     const { emit } = this.#options;
     const every = Math.max(1, Math.round(this.#steps / columns));
     let begin = performance.now();
@@ -90,29 +162,37 @@ export class Trainer {
       },
       onWarning: (finding) => emit({ type: "findings", findings: [finding] }),
     });
-    this.#computingMs += performance.now() - begin;
-    const finished = result.reason === "finished";
-    await this.#look();
+    const stopped = result.reason === "stopped";
     this.#send(result.progress ?? undefined);
     const { memoryBytes } = await this.#open.info();
-    const testAccuracy = finished ? await this.#test() : null;
+    const testAccuracy = stopped ? null : await this.#test();
     const facts = { computingMs: this.#computingMs, memoryBytes, testAccuracy };
-    emit({ type: finished ? "finished" : "stopped", step: this.step, facts });
+    emit({ type: stopped ? "stopped" : "finished", step: this.step, facts });
+    // Whoever stops it does not wait for this.
+    await this.#look();
+    this.#send();
   }
 
   /** Where it stands, to be carried on. */
   async carried(): Promise<Carried> {
-    const { state } = await this.#open.fitInfo();
-    return { checkpoint: await this.#open.checkpoint(), state };
+    // Not awaited one after the other: no step comes in between.
+    const [info, checkpoint] = await Promise.all([this.#open.fitInfo(), this.#open.checkpoint()]);
+    return { checkpoint, state: info.state };
   }
 
-  /** Ten probabilities for a picture. */
-  async predict(pixels: Uint8Array): Promise<Float32Array> {
-    const { fetches } = await this.#open.run({
-      fetches: ["probabilities:0"],
-      feeds: { "pixels:0": { dtype: "uint8", shape: [1, ...picture], data: pixels } },
-    });
-    return fetches["probabilities:0"]!.data as Float32Array;
+  /** Where its fit stands; undefined where it did not get as far as to have one. */
+  async state(): Promise<FitInfo["state"] | undefined> {
+    try {
+      return (await this.#open.fitInfo()).state;
+    } catch (error) {
+      if (this.step === 0 && error instanceof errors.NotFoundError && / has no fit\./.test(error.message))
+        return undefined;
+      throw error;
+    }
+  }
+
+  predict(pixels: Uint8Array): Promise<Float32Array> {
+    return read(this.#open, pixels);
   }
 
   async close(): Promise<void> {
@@ -128,10 +208,10 @@ export class Trainer {
   }
 
   #request(resume: FitInfo["state"] | undefined): FitRequest {
-    const { batch, epochs, rate } = this.#options.settings;
+    const { batch, epochs } = this.#options.settings;
     return {
       feeds: { "pixels:0": "train_pixels", "labels:0": "train_labels" },
-      constants: { "training:0": true, "rate:0": rate, "decay_steps:0": this.#steps },
+      constants: { "training:0": true, "rate:0": this.#rate, "decay_steps:0": this.#steps },
       train: "train_op",
       fetches: { loss: "loss:0", accuracy: "accuracy:0", rate: "learning_rate:0" },
       batchSize: batch,
@@ -162,7 +242,7 @@ export class Trainer {
     const session = this.#open;
     const layers = await session.movingStatistics();
     const { train } = this.#options.digits;
-    const rows = 64;
+    const rows = Math.min(64, train.rows);
     const names = layers.flatMap(({ layer }) => [`${layer}/cond/Merge_1:0`, `${layer}/cond/Merge_2:0`]);
     const { fetches } = await session.run({
       fetches: names,
@@ -187,7 +267,7 @@ export class Trainer {
       from,
       loss: Float32Array.from(loss),
       accuracy: Float32Array.from(accuracy),
-      rate: progress?.fetches.rate ?? this.#options.settings.rate,
+      rate: progress?.fetches.rate ?? this.#rate,
       stepsPerSecond: progress?.stepsPerSecond ?? null,
       ...this.#looks,
     };
@@ -218,6 +298,15 @@ export class Trainer {
     }
     return right / test.rows;
   }
+}
+
+/** Ten probabilities for a picture. */
+export async function read(session: SessionApi, pixels: Uint8Array): Promise<Float32Array> {
+  const { fetches } = await session.run({
+    fetches: ["probabilities:0"],
+    feeds: { "pixels:0": { dtype: "uint8", shape: [1, ...picture], data: pixels } },
+  });
+  return fetches["probabilities:0"]!.data as Float32Array;
 }
 
 const picture = [pictureSize, pictureSize, 1] as const;

@@ -1,113 +1,132 @@
-/** A field to draw in, and what the model reads: 28 x 28 pixels, centred by mass as the data set's are. */
+/** A field to draw in, and what the model reads in it. */
 import { effect } from "@preact/signals-core";
 import { percent } from "../../store/format.ts";
-import { click, find, listen, make, text, together, type Dispose } from "../../views/dom.ts";
+import { attribute, click, find, listen, make, text, together, type Dispose } from "../../views/dom.ts";
 import { onFrame } from "../../views/frame.ts";
 import type { Controller } from "../controller.ts";
-import type { MnistStore } from "../store.ts";
+import { pictureOf, pictureSize } from "../picture.ts";
+import type { Digit, MnistStore } from "../store.ts";
 
 const side = 280;
 const pen = 22;
-const size = 28;
-/** The box that a digit of the data set fills. */
-const box = 20;
 const askEveryMs = 100;
+/** What is drawn is read again while the model trains. */
+const askAgainMs = 1000;
 
 export function digitPad(panel: HTMLElement, store: MnistStore, controller: Controller): Dispose {
   const canvas = find<HTMLCanvasElement>("#pad", panel);
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) return () => {};
   const empty = find("#pad-empty", panel);
   const bars = barsOf(find("#bars", panel));
-  let askedAt = 0;
+  const ink = (): string => getComputedStyle(canvas).color;
+  let askedAt = -askAgainMs;
   let timer = 0;
   let pressed: number | null = null;
   let nextClass = 7;
+  /** Whether there is something to read. */
+  let drawn = false;
 
-  const ask = (pixels: Uint8Array): void => {
+  const ask = (): void => {
     clearTimeout(timer);
     const wait = askEveryMs - (performance.now() - askedAt);
     if (wait > 0) {
-      timer = setTimeout(() => ask(pixels), wait);
+      timer = setTimeout(ask, wait);
       return;
     }
     askedAt = performance.now();
-    controller.predict(pixels);
+    // A digit of the test set goes as it is.
+    if (drawn) controller.predict(store.digit.peek()?.pixels ?? drawing(context));
   };
   const clear = (): void => {
-    context?.clearRect(0, 0, side, side);
+    clearTimeout(timer);
+    context.clearRect(0, 0, side, side);
+    drawn = false;
     empty.hidden = false;
-    store.prediction.value = null;
+    attribute(canvas, { "aria-label": "A field to draw a digit in" });
+    controller.forgetDrawing();
   };
   const line = (events: readonly PointerEvent[]): void => {
-    if (!context) return;
     const { left, top, width } = canvas.getBoundingClientRect();
-    for (const { clientX, clientY } of events) {
-      const scale = side / width;
-      context.lineTo((clientX - left) * scale, (clientY - top) * scale);
-    }
+    const scale = side / width;
+    for (const { clientX, clientY } of events) context.lineTo((clientX - left) * scale, (clientY - top) * scale);
     context.stroke();
+    drawn = true;
+    ask();
   };
-  const choose = (label: number): void => controller.digit(label);
 
   return together(
     listen(canvas, "pointerdown", (event) => {
-      if (event.button !== 0 || !context) return;
+      if (event.button !== 0) return;
+      // A digit of the test set is looked at, not drawn over.
+      if (store.digit.peek()) clear();
       canvas.setPointerCapture(event.pointerId);
       pressed = event.pointerId;
       empty.hidden = true;
-      context.strokeStyle = getComputedStyle(canvas).color;
+      context.strokeStyle = ink();
       [context.lineWidth, context.lineCap, context.lineJoin] = [pen, "round", "round"];
       context.beginPath();
       line([event, event]);
-      ask(pixelsOf(context));
     }),
     listen(canvas, "pointermove", (event) => {
-      if (pressed !== event.pointerId || !context) return;
+      if (pressed !== event.pointerId) return;
       const coalesced = event.getCoalescedEvents?.() ?? [];
       line(coalesced.length > 0 ? coalesced : [event]);
-      ask(pixelsOf(context));
     }),
     listen(canvas, "pointerup", () => (pressed = null)),
     listen(canvas, "pointercancel", () => (pressed = null)),
     click(find<HTMLButtonElement>("#clear", panel), clear),
     click(find<HTMLButtonElement>("#use", panel), () => {
-      choose(nextClass);
+      controller.digit(nextClass);
       nextClass = (nextClass + 3) % 10;
     }),
     listen(panel, "keydown", (event) => {
       if (!/^\d$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-      choose(Number(event.key));
+      controller.digit(Number(event.key));
       event.preventDefault();
     }),
     effect(() => {
       const digit = store.digit.value;
-      if (!digit || !context) return;
+      if (!digit) return;
+      show(context, digit, ink());
+      drawn = true;
       empty.hidden = true;
-      show(context, digit.pixels, getComputedStyle(canvas).color);
-      ask(digit.pixels);
+      attribute(canvas, { "aria-label": `Test digit ${digit.index}, a ${digit.label}` });
+      ask();
+    }),
+    effect(() => {
+      void store.news.value;
+      if (drawn && pressed === null && performance.now() - askedAt > askAgainMs) ask();
+    }),
+    effect(() => {
+      // The model of the last step is what stays.
+      if (!store.active.value && drawn) ask();
+    }),
+    effect(() => {
+      void store.theme.value;
+      recolor(context, ink());
     }),
     onFrame(
-      () => [store.prediction.value, store.phase.value],
-      () => bars.show(store),
+      () => store.prediction.value,
+      () => bars.show(store.prediction.value?.probabilities),
     ),
     onFrame(
-      () => [store.prediction.value, store.curves.value, store.digit.value],
+      () => [store.prediction.value, store.aside.value, store.curves.value],
       () => text(find("#reading", panel), reading(store)),
     ),
   );
 }
 
-function reading(store: MnistStore): string {
-  const { value } = store.prediction;
-  if (!store.curves.value) return "Train first: then it reads.";
-  if (!value) return "";
-  const { probabilities, step } = value;
+function reading({ prediction, aside, curves }: MnistStore): string {
+  if (aside.value) return aside.value;
+  if (!prediction.value) return curves.value ? "" : "The model is untrained: expect noise.";
+  const { probabilities, step } = prediction.value;
   const best = probabilities.indexOf(Math.max(...probabilities));
-  const noise = step === 0 ? " The model is untrained: expect noise." : "";
-  return `Looks like ${best} (${percent(probabilities[best])}), model at step ${step}.${noise}`;
+  const model = step === 0 ? "untrained: expect noise" : `model at step ${step}`;
+  return `Looks like ${best} (${percent(probabilities[best])}), ${model}.`;
 }
 
-function barsOf(list: HTMLElement): { show(store: MnistStore): void } {
+function barsOf(list: HTMLElement): { show(probabilities: Float32Array | undefined): void } {
   const rows = Array.from({ length: 10 }, (_, label) => {
     const bar = make("i");
     const figure = make("span", { class: "num" }, "–");
@@ -116,8 +135,7 @@ function barsOf(list: HTMLElement): { show(store: MnistStore): void } {
   });
   list.replaceChildren(...rows.map(({ row }) => row));
   return {
-    show(store) {
-      const probabilities = store.prediction.value?.probabilities;
+    show(probabilities) {
       const most = probabilities ? Math.max(...probabilities) : 0;
       for (const [label, { row, bar, figure }] of rows.entries()) {
         const share = probabilities?.[label] ?? 0;
@@ -129,55 +147,32 @@ function barsOf(list: HTMLElement): { show(store: MnistStore): void } {
   };
 }
 
-/** The drawing as a picture of the data set: its box scaled to 20 x 20, its centre of mass in the middle of 28 x 28. */
-export function pixelsOf(context: CanvasRenderingContext2D): Uint8Array {
+function drawing(context: CanvasRenderingContext2D): Uint8Array {
   const { data } = context.getImageData(0, 0, side, side);
-  let [left, top, right, bottom] = [side, side, -1, -1];
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (data[(y * side + x) * 4 + 3] === 0) continue;
-      [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
-    }
-  }
-  const pixels = new Uint8Array(size * size);
-  if (right < 0) return pixels;
-  const scale = box / Math.max(right - left + 1, bottom - top + 1);
-  // Each pixel is the mean of what it covers.
-  const sums = new Float64Array(size * size);
-  let [mass, massX, massY] = [0, 0, 0];
-  const [width, height] = [(right - left + 1) * scale, (bottom - top + 1) * scale];
-  for (let y = top; y <= bottom; y++) {
-    for (let x = left; x <= right; x++) {
-      const ink = data[(y * side + x) * 4 + 3] * scale * scale;
-      mass += ink;
-      massX += ink * ((x - left + 0.5) * scale);
-      massY += ink * ((y - top + 0.5) * scale);
-    }
-  }
-  const [shiftX, shiftY] = [size / 2 - massX / mass, size / 2 - massY / mass].map((shift, i) => {
-    const room = size - (i === 0 ? width : height);
-    return Math.min(Math.max(shift, 0), room);
-  });
-  for (let y = top; y <= bottom; y++) {
-    for (let x = left; x <= right; x++) {
-      const column = Math.min(size - 1, Math.floor((x - left + 0.5) * scale + shiftX));
-      const row = Math.min(size - 1, Math.floor((y - top + 0.5) * scale + shiftY));
-      sums[row * size + column] += data[(y * side + x) * 4 + 3] * scale * scale;
-    }
-  }
-  return pixels.map((_, i) => Math.min(255, Math.round(sums[i])));
+  return pictureOf(
+    Uint8Array.from({ length: side * side }, (_, i) => data[i * 4 + 3]),
+    side,
+  );
 }
 
 /** A digit of the data set, large. */
-function show(context: CanvasRenderingContext2D, pixels: Uint8Array, color: string): void {
-  const picture = new OffscreenCanvas(size, size);
+function show(context: CanvasRenderingContext2D, { pixels }: Digit, color: string): void {
+  const picture = new OffscreenCanvas(pictureSize, pictureSize);
   const small = picture.getContext("2d")!;
-  small.fillStyle = color;
-  small.fillRect(0, 0, size, size);
-  const image = small.getImageData(0, 0, size, size);
-  pixels.forEach((value, i) => (image.data[i * 4 + 3] = value));
+  const image = small.createImageData(pictureSize, pictureSize);
+  for (const [i, value] of pixels.entries()) image.data[i * 4 + 3] = value;
   small.putImageData(image, 0, 0);
   context.clearRect(0, 0, side, side);
   context.imageSmoothingEnabled = false;
   context.drawImage(picture, 0, 0, side, side);
+  recolor(context, color);
+}
+
+/** What is there keeps its shape, and takes the colour. */
+function recolor(context: CanvasRenderingContext2D, color: string): void {
+  context.save();
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = color;
+  context.fillRect(0, 0, side, side);
+  context.restore();
 }

@@ -1,16 +1,21 @@
 /** Settings, buttons, the state in words, the bar. */
 import { effect } from "@preact/signals-core";
-import { fixed, percent, seconds } from "../../store/format.ts";
+import { fixed, percent } from "../../store/format.ts";
+import { afloat } from "../../views/afloat.ts";
 import { all, attribute, click, disable, find, listen, make, text, together, type Dispose } from "../../views/dom.ts";
 import { onFrame } from "../../views/frame.ts";
 import type { TrainSettings } from "../compute/protocol.ts";
 import type { Controller } from "../controller.ts";
 import type { MnistStore } from "../store.ts";
+import { allowed } from "../url.ts";
 
 export function panelView(panel: HTMLElement, store: MnistStore, controller: Controller): Dispose {
   return together(
     settingsView(find<HTMLFormElement>("#settings", panel), store),
+    countdown(find("#state", panel), store),
+    folding(panel, store),
     buttons(panel, store, controller),
+    afloat(find(".go-slot", panel), find("#go", panel), store.active),
     listen(panel, "keydown", (event) => {
       if (event.key === "Escape") controller.stop();
     }),
@@ -30,8 +35,8 @@ function settingsView(form: HTMLFormElement, store: MnistStore): Dispose {
     const before = store.settings.value;
     const data = new FormData(form);
     const number = (name: "epochs" | "batch" | "rate"): number => {
-      const input = find<HTMLInputElement>(`[name=${name}]`, form);
-      return input.validity.valid ? input.valueAsNumber : before[name];
+      const { valueAsNumber } = find<HTMLInputElement>(`[name=${name}]`, form);
+      return allowed(name, valueAsNumber) ? valueAsNumber : before[name];
     };
     return {
       host: data.get("host") === "edge" ? "edge" : "worker",
@@ -66,6 +71,37 @@ function settingsView(form: HTMLFormElement, store: MnistStore): Dispose {
       if (store.active.value) write(store.settings.value);
       else store.settings.value = read();
     }),
+    // What was not taken does not stay in its field.
+    listen(form, "focusout", () => requestAnimationFrame(() => write(store.settings.value))),
+    effect(() => {
+      // Another number of epochs or rows in a batch is another run: there is nothing to continue.
+      const { epochs, batch, rate, updates } = store.settings.value;
+      const run = store.run.peek();
+      if (!run || store.phase.peek().kind !== "stopped") return;
+      const same = run.epochs === epochs && run.batch === batch && run.rate === rate && run.updates === updates;
+      if (!same) store.phase.value = { kind: "idle" };
+    }),
+  );
+}
+
+/** Where there is little room, the settings of a run are one line. Unfolded on demand, for that moves everything below. */
+function folding(panel: HTMLElement, store: MnistStore): Dispose {
+  const unfold = find<HTMLButtonElement>("#unfold", panel);
+  return together(
+    effect(() => {
+      if (store.active.value) panel.classList.add("fold");
+      disable(unfold, store.active.value);
+    }),
+    effect(() => {
+      const { host, epochs, batch, rate, updates } = store.settings.value;
+      const where = host === "edge" ? "Edge" : "This browser";
+      const words = `${where} · epochs ${epochs} · batch ${batch} · rate ${rate} · update ops ${updates ? "on" : "off"}`;
+      text(find("#chosen", panel), words);
+    }),
+    click(unfold, () => {
+      panel.classList.remove("fold");
+      find("input", panel).focus();
+    }),
   );
 }
 
@@ -91,7 +127,7 @@ function buttons(panel: HTMLElement, store: MnistStore, controller: Controller):
       text(primary, kind === "stopped" ? "Continue" : store.curves.value ? "Train again" : "Train");
       text(carry, other() === "edge" ? "Continue at the edge" : "Continue in this browser");
       disable(primary, store.active.value);
-      disable(stop, kind !== "running");
+      disable(stop, !store.active.value || kind === "stopping");
       carry.hidden = over.hidden = !canContinue();
     }),
   );
@@ -105,7 +141,7 @@ function stateOf(store: MnistStore): [first: string, second: string] {
   const at = curves ? `step ${count(curves.done)} of ${count(curves.steps)}` : "step 0";
   switch (phase.kind) {
     case "idle":
-      return ["Ready.", "The first run fetches 12 MB of digits."];
+      return ["Ready.", curves ? "The results are those of the last run." : "The first run fetches 12 MB of digits."];
     case "loading":
       return ["Fetching the digits.", `${fixed(phase.loaded / 1e6, 1)} of ${fixed(phase.total / 1e6, 1)} MB`];
     case "preparing": {
@@ -121,11 +157,12 @@ function stateOf(store: MnistStore): [first: string, second: string] {
     case "finished": {
       const { facts } = store;
       const accuracy = facts.value?.testAccuracy;
-      const words = accuracy == null ? "" : `${percent(accuracy)} of the 10\u2009000 test digits are read rightly.`;
-      return [`Finished, ${at}.`, words];
+      const words = accuracy == null ? "" : `${percent(accuracy)} of 10\u2009000 test digits are read rightly.`;
+      return [`Finished. ${count(curves?.done ?? 0)} steps.`, words];
     }
     case "failed":
-      return [`Not finished, ${at}.`, ""];
+      if (!curves?.done) return ["Not started.", ""];
+      return ["Interrupted.", `All results are up to ${at}.`];
   }
 }
 
@@ -135,7 +172,33 @@ function speedOf(store: MnistStore): string {
   if (!curves?.stepsPerSecond) return "";
   const speed = `${fixed(curves.stepsPerSecond, 1)} steps/s`;
   if (curves.done < 20) return speed;
-  return `${speed}, ${seconds(((curves.steps - curves.done) / curves.stepsPerSecond) * 1000)} left`;
+  return `${speed}, ${left((curves.steps - curves.done) / curves.stepsPerSecond)} left`;
+}
+
+function left(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** While the edge is awaited: the seconds to the next try. Silent, for the alert was read out once. */
+function countdown(state: HTMLElement, store: MnistStore): Dispose {
+  let timer = 0;
+  const stop = effect(() => {
+    clearInterval(timer);
+    const phase = store.phase.value;
+    if (phase.kind !== "failed" || phase.failure.retryAt === null) return;
+    const { retryAt } = phase.failure;
+    const show = (): void => {
+      const whole = Math.max(0, Math.ceil((retryAt - performance.now()) / 1000));
+      state.replaceChildren(
+        make("b", {}, "Waiting."),
+        make("span", {}, whole > 0 ? `Next try in ${whole} s.` : "Trying now."),
+      );
+    };
+    requestAnimationFrame(show);
+    timer = setInterval(show, 250);
+  });
+  return together(stop, () => clearInterval(timer));
 }
 
 function showBar(bar: HTMLElement, store: MnistStore): void {

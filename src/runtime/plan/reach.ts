@@ -6,6 +6,7 @@ import { InvalidArgumentError, UnimplementedError } from "../../graph/errors.ts"
 import { Tensor, type Operation } from "../../graph/operation.ts";
 import { elementAt } from "../../graph/tensorValue.ts";
 import { viewed, type OpDefinition } from "../../ops/definition.ts";
+import { checkResources } from "../../ops/inputTypes.ts";
 import type { PlanConstants } from "./constants.ts";
 
 /** A predicate that only the run decides, and the value under which an operation runs. */
@@ -145,6 +146,7 @@ export function reach(request: Request): Reach {
     if (plan.kind === "refused") throw refusal(op, plan.why);
   }
   for (const op of operations) {
+    checkResources(op, definitionOf(op), root);
     if (definitionOf(op).plan.kind === "initialized") refuseAfterUpdate(op, root(op.inputs[0]).op);
   }
   return {

@@ -145,6 +145,33 @@ export function testFit(f: Fixture): void {
       await session.close();
     });
 
+    test("what the doctor finds in its plans is told once, whatever runs in between", async () => {
+      const session = await f.trainlet.create({ example: "mnist-forgotten" }, { seed: 5 });
+      await session.run({ fetches: ["init"] });
+      const picture = {
+        dtype: "uint8",
+        shape: [4, 28, 28, 1],
+        data: new Uint8Array(4 * 784).map((_, i) => i),
+      } as const;
+      await session.putData("pixels", picture);
+      await session.putData("labels", { dtype: "uint8", shape: [4], data: Uint8Array.of(0, 1, 2, 3) });
+      const found: string[] = [];
+      const fit = session.fit(
+        {
+          feeds: { "pixels:0": "pixels", "labels:0": "labels" },
+          constants: { "training:0": true },
+          train: "train_op",
+          batchSize: 2,
+          epochs: 2,
+        },
+        { onWarning: ({ id }) => found.push(id) },
+      );
+      await session.run({ fetches: ["probabilities:0"], feeds: { "pixels:0": picture } });
+      await fit;
+      expect(found).toEqual(["BN001"]);
+      await session.close();
+    });
+
     test("other calls have their turn between its steps", async () => {
       const session = await prepared();
       const fit = session.fit({ ...fitRequest, steps: 400 });

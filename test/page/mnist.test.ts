@@ -1,0 +1,411 @@
+// The MNIST page in Chromium, with few digits: training on both hosts and across, drawing, the doctor, what can go wrong, quality.
+import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { decodeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeFewDigits } from "../helpers/fewDigits.ts";
+import { expectState, PageUnderTest } from "../helpers/page.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const kilobyte = 1000;
+/** 20 steps an epoch at batch 32. */
+const [train, held] = [640, 500];
+
+let site: PageUnderTest;
+
+beforeAll(async () => {
+  site = await PageUnderTest.start();
+  writeFewDigits(join(site.folder, "digits"), train, held);
+}, 120_000);
+afterAll(() => site?.end());
+afterEach(() => site.checkLog());
+
+const fact = (page: Page, name: string): Promise<string | null> => page.textContent(`#numbers [data-fact=${name}]`);
+
+async function trained(page: Page): Promise<void> {
+  await expectState(page, "Ready.");
+  await page.click("#primary");
+  await expectState(page, "Finished.");
+}
+
+/** The table's last row. */
+async function lastRow(page: Page): Promise<string[]> {
+  return page.locator("#table tbody tr:last-child > *").allTextContents();
+}
+
+async function checkpointOf(page: Page): Promise<{ readonly name: string; readonly hash: string }> {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#checkpoint")]);
+  const { tensors } = decodeSafetensors(new Uint8Array(readFileSync(await download.path())));
+  const sums = [...tensors].map(([name, { data }]) => `${name} ${[...data].join()}`).toSorted();
+  return { name: download.suggestedFilename(), hash: sums.join("\n") };
+}
+
+describe("training", () => {
+  test("on both hosts, and from one to the other: the same numbers, the same checkpoint", async () => {
+    const seen: { [how: string]: { row: string[]; name: string; hash: string } } = {};
+    for (const [how, path] of [
+      ["here", "/mnist?epochs=2&batch=32"],
+      ["edge", "/mnist?epochs=2&batch=32&host=edge"],
+    ]) {
+      const page = await site.open(path);
+      await trained(page);
+      expect(await page.textContent("#state")).toMatch(/^Finished\. 40 steps\.\d+\.\d.% of 10\u2009000 test digits/);
+      expect(await fact(page, "host")).toBe(how === "here" ? "This browser's worker" : "The edge");
+      seen[how] = { row: await lastRow(page), ...(await checkpointOf(page)) };
+      await page.close();
+    }
+    const page = await site.open("/mnist?epochs=2&batch=32");
+    await expectState(page, "Ready.");
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /step ([5-9]|[1-3]\d) of 40/ }).waitFor();
+    await page.click("#stop");
+    await expectState(page, /^Stopped at step \d+ of 40\. Nothing is lost\.$/);
+    await page.click("text=Continue at the edge");
+    await expectState(page, "Finished. 40 steps.");
+    expect(await fact(page, "host")).toBe("The edge");
+    expect(new URL(page.url()).search).toBe("?host=edge&epochs=2&batch=32");
+    seen.across = { row: await lastRow(page), ...(await checkpointOf(page)) };
+    expect(seen.here.name).toBe("trainlet-mnist-step-40.safetensors");
+    expect(seen.here.row[0]).toBe("40");
+    expect(seen.edge).toEqual(seen.here);
+    expect(seen.across).toEqual(seen.here);
+    await page.close();
+  }, 90_000);
+
+  test("stopped and continued: every step is in the CSV once, and settings of another run begin anew", async () => {
+    const page = await site.open("/mnist?epochs=2&batch=32");
+    await expectState(page, "Ready.");
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    expect(await page.getAttribute("[name=epochs]", "readonly")).toBe("");
+    await page.click("#stop");
+    await expectState(page, "Stopped at step");
+    await page.click("#primary");
+    await expectState(page, "Finished.");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#csv")]);
+    const lines = readFileSync(await download.path(), "utf8")
+      .trimEnd()
+      .split("\n");
+    expect(lines).toHaveLength(41);
+    for (const [i, line] of lines.slice(1).entries()) expect(line).toMatch(new RegExp(`^${i + 1},\\d[^,]*,\\d[^,]*,`));
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    await page.click("#stop");
+    await expectState(page, "Stopped at step");
+    await page.fill("[name=batch]", "16");
+    await expectState(page, "Ready.");
+    expect(await page.isHidden("#carry")).toBe(true);
+    await page.close();
+  }, 60_000);
+
+  test("without the update ops the doctor says BN001, and the statistics stay", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32&updates=off");
+    await trained(page);
+    expect(await page.textContent("#doctor")).toMatch(
+      /^▲ BN001, error\. The batch-norm layers 'bn_1', 'bn_2' normalise/,
+    );
+    expect(await page.textContent("[data-layer=bn_2] figcaption p")).toBe(
+      "0 updates, 100.0\u00a0% of the initial values left",
+    );
+    expect(await page.textContent("#status")).toMatch(/One finding, BN001\.$/);
+    await page.check("[name=updates][value=on]");
+    await page.click("#primary");
+    await page.locator("#doctor", { hasText: "Doctor: no finding." }).waitFor();
+    await expectState(page, "Finished.");
+    expect(await page.textContent("[data-layer=bn_1] figcaption p")).toMatch(/^20 updates, 81\.8/);
+    await page.close();
+  }, 60_000);
+
+  test("settings come from the link, what is out of range does not stay", async () => {
+    const page = await site.open("/mnist?epochs=7&batch=32&rate=0.01&updates=off&host=edge");
+    await expectState(page, "Ready.");
+    for (const [name, value] of [
+      ["epochs", "7"],
+      ["batch", "32"],
+      ["rate", "0.01"],
+    ])
+      expect(await page.inputValue(`[name=${name}]`)).toBe(value);
+    expect(await page.isChecked("[name=updates][value=off]")).toBe(true);
+    expect(await page.isChecked("[name=host][value=edge]")).toBe(true);
+    await page.fill("[name=epochs]", "500");
+    await page.locator("[name=epochs]").blur();
+    await page.waitForFunction(`document.querySelector("[name=epochs]").value === "7"`);
+    await page.close();
+  });
+});
+
+describe("a digit", () => {
+  test("of the test set, by keyboard, before and behind training", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32");
+    await expectState(page, "Ready.");
+    await page.focus("#use");
+    await page.keyboard.press("7");
+    await page.locator("#reading", { hasText: /^Looks like \d \(\d+\.\d.%\), untrained: expect noise\.$/ }).waitFor();
+    expect(await page.getAttribute("#pad", "aria-label")).toMatch(/^Test digit \d+, a 7$/);
+    await trained(page);
+    await page.locator("#reading", { hasText: /model at step 20\.$/ }).waitFor();
+    const first = await page.getAttribute("#pad", "aria-label");
+    await page.keyboard.press("Tab");
+    await page.focus("#use");
+    await page.keyboard.press("7");
+    await page.waitForFunction(
+      `document.querySelector("#pad").getAttribute("aria-label") !== ${JSON.stringify(first)}`,
+    );
+    const shares = await page.locator("#bars li .num").allTextContents();
+    const sum = shares.reduce((total, share) => total + Number.parseFloat(share), 0);
+    expect(Math.abs(sum - 100)).toBeLessThan(0.6);
+    await page.click("#clear");
+    await page.locator("#pad-empty", { hasText: "Draw here" }).waitFor();
+    expect(await page.locator("#bars li .num").allTextContents()).toEqual(Array.from({ length: 10 }, () => "–"));
+    await page.close();
+  }, 60_000);
+
+  test("drawn with the pointer", async () => {
+    const page = await site.open("/mnist");
+    await expectState(page, "Ready.");
+    const box = (await page.locator("#pad").boundingBox())!;
+    await page.mouse.move(box.x + 140, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 140, box.y + 240, { steps: 8 });
+    await page.mouse.up();
+    await page.locator("#reading", { hasText: /^Looks like/ }).waitFor();
+    // A stroke, 22 pixels wide.
+    const covered = await page.evaluate(
+      `(() => { const { data } = document.querySelector("#pad").getContext("2d").getImageData(0, 140, 280, 1); return data.filter((value, i) => i % 4 === 3 && value > 127).length; })()`,
+    );
+    expect(covered).toBe(22);
+    await page.close();
+  });
+});
+
+describe("states", () => {
+  test("the digits do not arrive, then they do: only what is missing is fetched again", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32");
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await expectState(page, "Ready.");
+    const [file, hidden] = ["test-images.idx.gz", "hidden"].map((name) => join(site.folder, "digits", name));
+    renameSync(file, hidden);
+    await page.click("#primary");
+    await page.locator("#alert", { hasText: /The digits did not arrive \(\d+ of 12 MB\)\./ }).waitFor();
+    renameSync(hidden, file);
+    asked.length = 0;
+    await page.click("text=Try again");
+    await expectState(page, "Finished.");
+    expect(asked.filter((path) => path.startsWith("/digits/"))).toEqual([
+      "/digits/test-images.idx.gz",
+      "/digits/test-labels.idx.gz",
+    ]);
+    site.forgive(); // The browser logs the 404.
+    await page.close();
+  });
+
+  test("the loss is not finite: what was trained stays, and goes on at a lower rate", async () => {
+    const page = await site.open("/mnist?epochs=2&batch=32&rate=10");
+    await expectState(page, "Ready.");
+    await page.evaluate("0");
+    await page.click("#primary");
+    await expectState(page, /Finished|Interrupted|Not started/);
+    await page.close();
+  });
+
+  test("the edge does not answer, then it does", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32&host=edge");
+    await expectState(page, "Ready.");
+    const { edge } = site.server;
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    site.server.edge = () => new Response("", { status: 503 });
+    await page.locator("#alert", { hasText: "The edge does not answer. Trying again in" }).waitFor();
+    site.server.edge = edge;
+    await page.click("text=Try now");
+    await expectState(page, "Finished. 20 steps.");
+    site.forgive(); // The browser logs each 503.
+    await page.close();
+  });
+
+  test("the edge cannot take the run over: this browser takes it back", async () => {
+    const page = await site.open("/mnist?epochs=2&batch=32");
+    await expectState(page, "Ready.");
+    const { edge } = site.server;
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    await page.click("#stop");
+    await expectState(page, "Stopped at step");
+    site.server.edge = () => new Response("", { status: 401 });
+    await page.click("text=Continue at the edge");
+    await page.locator("#alert", { hasText: "This token may not do that." }).waitFor();
+    await page.click("text=Continue in this browser");
+    await expectState(page, "Finished. 40 steps.");
+    expect((await lastRow(page))[0]).toBe("40");
+    site.server.edge = edge;
+    site.forgive();
+    await page.close();
+  });
+
+  test("the session is lost: what arrived can be saved, a new one starts", async () => {
+    const page = await site.open("/mnist?epochs=3&batch=32&host=edge");
+    await expectState(page, "Ready.");
+    const { edge } = site.server;
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    site.server.edge = () =>
+      Response.json(
+        { type: "urn:trainlet:NotFoundError", title: "Not Found", status: 404, detail: "There is no session 'x'." },
+        { status: 404, headers: { "content-type": "application/problem+json" } },
+      );
+    await page.locator("#alert", { hasText: "This session no longer exists at the edge." }).waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#alert >> text=Save what")]);
+    expect(download.suggestedFilename()).toMatch(/^trainlet-mnist-step-\d+\.csv$/);
+    site.server.edge = edge;
+    await page.click("text=Start a new one");
+    await expectState(page, "Running, step");
+    site.forgive();
+    await page.close();
+  });
+
+  test("the worker dies: results stay, a new one starts", async () => {
+    const page = await site.open(
+      "/mnist?epochs=1&batch=32",
+      {},
+      "const Real = Worker; window.Worker = class extends Real { constructor(...args) { super(...args); window.lastWorker = this; } };",
+    );
+    await expectState(page, "Ready.");
+    await page.click("#primary");
+    await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+    await page.evaluate("lastWorker.dispatchEvent(new ErrorEvent('error', { message: 'gone' }))");
+    await page.locator("#alert", { hasText: "The worker stopped unexpectedly at step" }).waitFor();
+    expect(await lastRow(page)).not.toEqual([]);
+    await page.click("text=Restart");
+    await expectState(page, "Finished.");
+    await page.close();
+  });
+
+  test("no SIMD: the edge is offered", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32", {}, "WebAssembly.validate = () => false;");
+    await expectState(page, "Ready.");
+    await page.click("#primary");
+    await page.locator("#alert", { hasText: "This browser cannot run WebAssembly SIMD." }).waitFor();
+    await page.click("text=Run at the edge");
+    await expectState(page, "Finished. 20 steps.");
+    await page.close();
+  });
+});
+
+describe("quality", () => {
+  test("by keyboard: settings, Train, Stop, the rest in order", async () => {
+    const page = await site.open("/mnist?epochs=3&batch=32");
+    await expectState(page, "Ready.");
+    const seen: string[] = [];
+    const here = (): Promise<string> =>
+      page.evaluate(
+        `(() => { const e = document.activeElement; return e.id || e.name || e.getAttribute("href") || e.tagName; })()`,
+      );
+    for (let i = 0; i < 13; i++) {
+      await page.keyboard.press("Tab");
+      seen.push(await here());
+    }
+    expect(seen).toEqual([
+      ...["#main", "/", "/", "/mnist", "/runs", "theme"],
+      ...["host", "epochs", "batch", "rate", "updates", "primary", "stop"],
+    ]);
+    await page.focus("#primary");
+    await page.keyboard.press("Enter");
+    await expectState(page, "Running, step");
+    expect(await here()).toBe("primary");
+    await page.keyboard.press("Escape");
+    await expectState(page, "Stopped at step");
+    expect(await page.textContent("#status")).toMatch(/^Stopped at step \d+\. Nothing is lost\.$/);
+    await page.close();
+  });
+
+  test.each(["light", "dark"] as const)(
+    "axe finds nothing, %s",
+    async (colorScheme) => {
+      const page = await site.open("/mnist?epochs=1&batch=32&updates=off", { colorScheme, bypassCSP: true });
+      const check = async (state: string): Promise<void> => {
+        await page.evaluate(axe);
+        const found = (await page.evaluate(
+          `axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + " " + target + " " + failureSummary)))`,
+        )) as string[];
+        expect({ state, found }).toEqual({ state, found: [] });
+      };
+      await expectState(page, "Ready.");
+      await check("ready");
+      await page.click("#primary");
+      await page.locator("#state", { hasText: /Running, step [1-9]/ }).waitFor();
+      await check("running");
+      await expectState(page, "Finished.");
+      await page.focus("#use");
+      await page.keyboard.press("3");
+      await page.locator("#reading", { hasText: "Looks like" }).waitFor();
+      await page.click("summary:has-text('Show the plots')");
+      await check("finished");
+      const { edge } = site.server;
+      site.server.edge = () => new Response("", { status: 401 });
+      await page.check("[name=host][value=edge]");
+      await page.click("#primary");
+      await page.waitForSelector("#alert .problem");
+      await check("error");
+      site.server.edge = edge;
+      site.forgive();
+      await page.close();
+    },
+    60_000,
+  );
+
+  test("layout shift of a whole visit is at most 0.01", async () => {
+    for (const [width, height] of [
+      [1440, 900],
+      [1024, 768],
+      [390, 844],
+    ]) {
+      const page = await site.browser.newPage({ locale: "en-US", viewport: { width, height } });
+      await page.addInitScript(
+        `window.shift = 0; window.shifted = []; new PerformanceObserver((list) => { for (const entry of list.getEntries()) { window.shift += entry.value; window.shifted.push(entry.value.toFixed(4) + " " + entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName)); } }).observe({ type: "layout-shift", buffered: true });`,
+      );
+      await page.goto(`${site.server.url}/mnist?epochs=1&batch=32&updates=off`);
+      await expectState(page, "Ready.");
+      await page.focus("#use");
+      await page.keyboard.press("3");
+      await page.locator("#reading", { hasText: "Looks like" }).waitFor();
+      await page.click("#primary");
+      for (const section of ["#digit", "#statistics", "#numbers"]) {
+        await page.locator(section).scrollIntoViewIfNeeded();
+        await page.waitForTimeout(200);
+      }
+      await expectState(page, "Finished.");
+      await page.waitForTimeout(200);
+      const found = (await page.evaluate("({ shift, shifted })")) as { shift: number; shifted: string[] };
+      expect({ width, ...found, fine: found.shift <= 0.01 }).toMatchObject({ fine: true });
+      await page.close();
+    }
+  }, 60_000);
+
+  test("nothing scrolls sideways at 320 pixels", async () => {
+    const page = await site.open("/mnist?epochs=1&batch=32&updates=off", { viewport: { width: 320, height: 700 } });
+    await trained(page);
+    await page.click("summary:has-text('Show the plots')");
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(320);
+    await page.close();
+  });
+
+  test("sizes, gzipped: beyond what the tutorial has loaded", () => {
+    const assets = readdirSync(join(site.folder, "assets"));
+    const size = (path: string): number => gzipSync(readFileSync(join(site.folder, path)), { level: 9 }).length;
+    const [tutorial, mnist] = ["index.html", "mnist.html"].map((name) => readFileSync(join(site.folder, name), "utf8"));
+    const own = assets.filter((name) => mnist.includes(`/assets/${name}`) && !tutorial.includes(`/assets/${name}`));
+    const scripts = [
+      ...own.filter((name) => name.endsWith(".js")),
+      ...assets.filter((name) => name.startsWith("curve-")),
+    ];
+    const sum = (names: readonly string[]): number => names.reduce((total, name) => total + size(`assets/${name}`), 0);
+    expect(scripts).toHaveLength(2);
+    expect(sum(scripts)).toBeLessThan(15 * kilobyte);
+    const styles = assets.filter((name) => name.endsWith(".css") && mnist.includes(`/assets/${name}`));
+    expect(size("mnist.html") + sum(styles)).toBeLessThan(14 * kilobyte);
+  });
+});
