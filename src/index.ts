@@ -168,4 +168,6 @@ export type { Fetch, Fetches, Fetched } from "./runtime/fetches.ts";
 export type { Plan } from "./runtime/plan/plan.ts";
 export type { Profile, ProfileStep } from "./runtime/profile.ts";
 export type { ProfileOptions, RunOptions } from "./runtime/stepTimes.ts";
-export { Session, type LayerStatistics, type SessionChanges, type SessionOptions } from "./runtime/session.ts";
+export { Session } from "./runtime/session.ts";
+export type { SessionOptions } from "./runtime/sessionOptions.ts";
+export type { LayerStatistics, SessionChanges } from "./runtime/values.ts";

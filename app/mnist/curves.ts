@@ -12,6 +12,8 @@ export interface Curves extends Started {
   readonly accuracy: Float32Array;
   /** Of the last `meanOver` steps. */
   readonly means: { readonly [Name in CurveName]: Float32Array };
+  /** Of all losses that are there, held-out ones too. */
+  lossRange: { readonly least: number; readonly most: number };
   /** Steps that have arrived. */
   done: number;
   readonly validations: Validation[];
@@ -31,6 +33,7 @@ export function startCurves(started: Started, before: Curves | null): Curves {
     loss: room(),
     accuracy: room(),
     means: { loss: room(), accuracy: room() },
+    lossRange: { least: Infinity, most: 0 },
     done: 0,
     validations: [],
     columns: [],
@@ -47,11 +50,29 @@ export function addBatch(curves: Curves, batch: TrainBatch): void {
     curves[name].set(batch[name], from);
     for (let i = from; i < until; i++) curves.means[name][i] = meanBefore(curves[name], i);
   }
+  curves.lossRange = extended(curves.lossRange, [...batch.loss, ...batch.validations.map(({ loss }) => loss)]);
   curves.done = Math.max(curves.done, until);
   curves.validations.push(...batch.validations);
   curves.columns.push(...batch.statistics);
   curves.rate = batch.rate;
   curves.stepsPerSecond = batch.stepsPerSecond ?? curves.stepsPerSecond;
+}
+
+function extended({ least, most }: Curves["lossRange"], losses: readonly number[]): Curves["lossRange"] {
+  for (const loss of losses) {
+    if (loss > most) most = loss;
+    if (loss > 0 && loss < least) least = loss;
+  }
+  return { least, most };
+}
+
+/** Where the scale of accuracies begins. What lies below is told in figures. */
+export const floor = 90;
+
+/** A value as its plot shows it; null where there is none. */
+export function shown(of: CurveName, value: number): number | null {
+  if (Number.isNaN(value)) return null;
+  return of === "accuracy" ? Math.max(floor, value * 100) : value;
 }
 
 /** Steps whose report was lost on its way are left out. */
@@ -73,10 +94,12 @@ export function heldOutAt({ validations }: Curves, step: number): Validation | u
 
 /** Everything as CSV, one line a step. */
 export function csvOf(curves: Curves): string {
-  const held = new Map(curves.validations.map(({ step, accuracy }) => [step, accuracy]));
+  const held = new Map(curves.validations.map((validation) => [validation.step, validation]));
   const cell = (value: number | undefined): string => (value === undefined || Number.isNaN(value) ? "" : String(value));
-  const lines = ["step,loss,training_accuracy,held_out_accuracy"];
-  for (let i = 0; i < curves.done; i++)
-    lines.push([i + 1, cell(curves.loss[i]), cell(curves.accuracy[i]), cell(held.get(i + 1))].join(","));
+  const lines = ["step,loss,training_accuracy,held_out_loss,held_out_accuracy"];
+  for (let i = 0; i < curves.done; i++) {
+    const { loss, accuracy } = held.get(i + 1) ?? {};
+    lines.push([i + 1, ...[curves.loss[i], curves.accuracy[i], loss, accuracy].map(cell)].join(","));
+  }
   return `${lines.join("\n")}\n`;
 }

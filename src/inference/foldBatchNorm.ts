@@ -13,7 +13,8 @@ import { createOp } from "../ops/build.ts";
 import { BiasAdd } from "../ops/conv2d.ts";
 import type { Feeds } from "../runtime/feeds.ts";
 import { resolveFetch, type Fetch } from "../runtime/fetches.ts";
-import { Session, type SessionOptions } from "../runtime/session.ts";
+import { Session } from "../runtime/session.ts";
+import type { SessionOptions } from "../runtime/sessionOptions.ts";
 import { Freezer } from "./freeze.ts";
 
 export interface FoldOptions {

@@ -60,11 +60,13 @@ function told(of: string, { op }: NodeView): DType | undefined {
  * @throws InvalidArgumentError where it holds another type than the operation reads or writes. */
 export function checkResources(op: Operation, definition: OpDefinition, rootOf: (tensor: Tensor) => Tensor): void {
   if (!definition.inputs?.includes("@")) return;
-  inputTypes(definition, op.inputs.length).forEach((word, i) => {
+  const words = inputTypes(definition, op.inputs.length);
+  words.forEach((word, i) => {
     const { op: variable } = rootOf(op.inputs[i]);
+    if (!word.startsWith("@") || !isVariable(variable)) return;
     const of = word.slice(1);
-    if (!word.startsWith("@") || !isVariable(variable) || !op.hasAttr(of)) return;
-    const [held, expected] = [variableType(variable).dtype, op.dtype(of)];
+    const expected = op.hasAttr(of) ? op.dtype(of).base : op.inputs[words.indexOf(of)]?.dtype.base;
+    const held = variableType(variable).dtype;
     if (held !== expected) {
       throw new InvalidArgumentError(
         `'${op.name}' (op: '${op.type}') takes a variable of ${expected}, but '${variable.name}' holds ${held}.`,

@@ -14,7 +14,7 @@ import { Variable } from "../graph/variable.ts";
 import { isVariable, variableType } from "../graph/variableOps.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../formats/safetensors.ts";
 import type { TensorBundle, TensorFlowCheckpoint } from "../formats/tensorBundle.ts";
-import type { SessionChanges } from "./session.ts";
+import type { SessionChanges } from "./values.ts";
 import { generatorWords } from "./state.ts";
 
 const format = "trainlet-checkpoint-1";

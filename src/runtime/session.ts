@@ -1,25 +1,14 @@
 /** Session: runs a graph. Compiles each kind of run once, then feeds, runs steps, and copies out what was fetched. */
 import type { Examination } from "../doctor/examination.ts";
 import type { Finding, Rule, Severity } from "../doctor/finding.ts";
-import { formatFinding, isAtLeast } from "../doctor/format.ts";
+import { isAtLeast } from "../doctor/format.ts";
 import { checkIds } from "../doctor/silence.ts";
 import type { Watch } from "../doctor/watch.ts";
-import { batchNormLayers, type BatchNormLayer } from "../graph/batchNormLayers.ts";
-import type { TypedArray } from "../graph/dtype.ts";
-import {
-  FailedPreconditionError,
-  InternalError,
-  InvalidArgumentError,
-  NotFoundError,
-  TrainletError,
-} from "../graph/errors.ts";
+import type { TensorFlowCheckpoint } from "../formats/tensorBundle.ts";
+import { FailedPreconditionError, InternalError, InvalidArgumentError, TrainletError } from "../graph/errors.ts";
 import { getDefaultGraph, type Graph } from "../graph/graph.ts";
 import { Tensor, type Operation } from "../graph/operation.ts";
-import { sizeOf } from "../graph/shape.ts";
-import type { TensorFlowCheckpoint } from "../formats/tensorBundle.ts";
-import { FetchedTensor, type FeedValue } from "../graph/tensorValue.ts";
-import type { ConvolutionOption } from "../ops/definition.ts";
-import { isVariable, variableType } from "../graph/variableOps.ts";
+import type { FetchedTensor, FeedValue } from "../graph/tensorValue.ts";
 import {
   encodeCheckpoint,
   fitCheckpoint,
@@ -28,77 +17,33 @@ import {
   type CheckpointOptions,
   type RestoreOptions,
 } from "./checkpoint.ts";
-import { parseFeeds, parseValue, writeFeed, type Feed, type Feeds } from "./feeds.ts";
+import { parseFeeds, type Feed, type Feeds } from "./feeds.ts";
 import { parseFetches, type Fetched, type Fetches } from "./fetches.ts";
 import { Heap } from "./heap.ts";
 import { MemoryBudget } from "./host.ts";
 import { instantiateKernels, loadKernels } from "./kernels.ts";
-import type { PlannerOptions } from "./plan/request.ts";
-import type { Executor } from "./plan/execute.ts";
+import type { Watched } from "./plan/finiteChecks.ts";
 import type { Plan } from "./plan/plan.ts";
 import { notTaken } from "./plan/reach.ts";
-import type { Profile } from "./profile.ts";
-import { StepTimes, type ProfileOptions, type RunOptions } from "./stepTimes.ts";
-import type { Watched } from "./plan/finiteChecks.ts";
-import type { PreparedRunHost } from "./preparedRun.ts";
 import { PlanCache, reachOf, type CachedPlan } from "./planCache.ts";
-import { SessionState, type VariableSlot } from "./state.ts";
-
-export interface SessionOptions {
-  /** Default: the default graph. */
-  graph?: Graph;
-  /** The compiled kernels; default: the host's own loader. */
-  kernels?: WebAssembly.Module | Promise<WebAssembly.Module>;
-  /** Limit for variables, constants and the arena together. Default: 1 GiB; in workerd 64 MiB for all sessions of an isolate. */
-  maxMemoryBytes?: number;
-  /** Seed of random operations that have none, and whose graph has none. Default: drawn, see `session.seed`. */
-  seed?: number;
-  /** Gets each finding of the doctor, once a plan. Default: console.warn. */
-  onWarning?: (finding: Finding) => void;
-  /** Ids of the doctor's rules that warn nobody. `session.doctor` still lists what they find, marked as silenced. */
-  silence?: readonly string[];
-  /** False: no run is examined, and the doctor's rules are not loaded. Default true. */
-  doctor?: boolean;
-  /** How convolutions are computed. "auto", the default, by the fastest way for their shapes, some of them with Winograd's
-   * transforms: a rounding error up to ten times as large, see docs/performance.md. "direct": all as plain sums. */
-  convolution?: ConvolutionOption;
-  /** For tests of the planner: results must not depend on these. */
-  planner?: Partial<PlannerOptions> & { poison?: boolean };
-}
-
-/** A batch-norm layer's state. */
-export interface LayerStatistics {
-  readonly layer: string;
-  readonly mean: FetchedTensor;
-  readonly variance: FetchedTensor;
-  /** Decay of the moving averages; null where the graph computes it. */
-  readonly momentum: number | null;
-  /** Runs that moved the statistics; null after values came from a checkpoint that does not say. */
-  readonly updates: number | null;
-  /** momentum ** updates: how much of the initial value is left. */
-  readonly residual: number | null;
-}
-
-/** Values that change between runs, for storing: see `takeChanges`. */
-export interface SessionChanges {
-  readonly variables: ReadonlyMap<string, FetchedTensor>;
-  readonly generators: Readonly<Record<string, readonly number[]>>;
-  readonly updates: Readonly<Record<string, number | null>>;
-  readonly seed: number;
-}
+import type { PreparedRunHost } from "./preparedRun.ts";
+import type { Profile } from "./profile.ts";
+import { checkSessionOptions, drawSeed, warnOnConsole, type SessionOptions } from "./sessionOptions.ts";
+import { SessionState } from "./state.ts";
+import { StepTimes, type ProfileOptions, type RunOptions } from "./stepTimes.ts";
+import { SessionValues, type LayerStatistics, type SessionChanges } from "./values.ts";
 
 export class Session {
   readonly graph: Graph;
   readonly #heap: Heap;
   readonly #budget: MemoryBudget;
   readonly #state: SessionState;
+  readonly #values: SessionValues;
   /** What gets the doctor's findings. */
   readonly onWarning: (finding: Finding) => void;
   readonly #plans: PlanCache;
   /** Null in a session that was made without the doctor. */
   readonly #watch: Watch | null;
-  #layers: readonly BatchNormLayer[] = [];
-  #layersOf = -1;
   #closed = false;
   /** Gets what is found while a prepared run is planned. */
   #listener: ((finding: Finding) => void) | null = null;
@@ -109,6 +54,7 @@ export class Session {
     this.#heap = new Heap(memory, kernels.heapBase());
     this.#budget = new MemoryBudget(this.#heap, options.maxMemoryBytes);
     this.#state = new SessionState(this.#heap, options.seed ?? drawSeed());
+    this.#values = new SessionValues(graph, this.#heap, this.#state, (variables) => this.#watch?.set(variables));
     this.onWarning = options.onWarning ?? warnOnConsole;
     this.#watch =
       doctor &&
@@ -116,7 +62,7 @@ export class Session {
         graph,
         silence: options.silence ?? [],
         warn: (finding) => (this.#listener ?? this.onWarning)(finding),
-        updatesOf: (layer) => this.#updatesOf(layer),
+        updatesOf: (layer) => this.#values.updatesOf(layer),
         valueOf: (variable) => this.#state.peek(variable),
       });
     const planner = { reuse: true, inPlace: true, poison: false, ...options.planner };
@@ -127,17 +73,7 @@ export class Session {
 
   /** A session on `graph` (default: the default graph). Loads the kernels of the host unless given a module. */
   static async create(options: SessionOptions = {}): Promise<Session> {
-    if (options.seed !== undefined && !Number.isSafeInteger(options.seed))
-      throw new InvalidArgumentError(`seed must be an integer, got ${options.seed}.`);
-    if (options.maxMemoryBytes !== undefined && !(options.maxMemoryBytes > 0)) {
-      throw new InvalidArgumentError(`maxMemoryBytes must be a positive number, got ${options.maxMemoryBytes}.`);
-    }
-    if (options.convolution !== undefined && !["auto", "direct"].includes(options.convolution)) {
-      throw new InvalidArgumentError(
-        `convolution must be "auto" or "direct", got ${JSON.stringify(options.convolution)}.`,
-      );
-    }
-    checkIds(options.silence ?? []);
+    checkSessionOptions(options);
     const graph = options.graph ?? getDefaultGraph();
     // Side by side: neither waits for the other.
     const [module, doctor] = await Promise.all([
@@ -272,93 +208,54 @@ export class Session {
   async dryRun(tensors: readonly Tensor[], feeds?: Feeds): Promise<FetchedTensor[]> {
     const given = parseFeeds(this.graph, feeds);
     this.#checkOpen();
-    const { cached } = this.#plans.get(parseFetches(this.graph, tensors).items, given, this.#batchNormLayers());
+    const { cached } = this.#plans.get(parseFetches(this.graph, tensors).items, given, this.#values.layers());
     this.#makeReady(cached);
     const { executor, plan } = cached;
     const slots = plan.parts.writes.map(({ variable }) => this.#state.variable(variable));
-    const before = slots.map((slot) => this.#readSlot(slot).data);
-    const generators = this.#state.generators();
+    const takeBack = this.#values.snapshot(slots);
     try {
       executor.run(given);
       return executor.fetch() as FetchedTensor[];
     } finally {
-      slots.forEach(({ dtype, address }, i) => {
-        (this.#heap.view(dtype) as Float32Array).set(before[i] as Float32Array, address / dtype.size);
-      });
-      this.#state.restoreGenerators(generators);
+      takeBack();
     }
   }
 
   /** State of every batch-norm layer that has update ops. */
   movingStatistics(): LayerStatistics[] {
     this.#checkOpen();
-    return this.#batchNormLayers().map((layer) => {
-      const updates = this.#updatesOf(layer.name);
-      const { momentum } = layer;
-      return {
-        layer: layer.name,
-        mean: this.#readVariable(layer.mean.variable),
-        variance: this.#readVariable(layer.variance.variable),
-        momentum,
-        updates,
-        residual: momentum === null || updates === null ? null : momentum ** updates,
-      };
-    });
+    return this.#values.movingStatistics();
   }
 
   /** Sets variables by name: `session.load({ "conv_1/kernel": value })`. Either all are set or none. */
   load(values: { readonly [name: string]: FeedValue | FetchedTensor }): void {
     this.#checkOpen();
-    const parsed = Object.entries(values).map(([name, value]) => {
-      const op = this.graph.findOperation(name);
-      if (!op || !isVariable(op)) throw new NotFoundError(`The graph has no variable called '${name}'.`);
-      return [op, parseValue({ name: `${name}:0`, ...variableType(op) }, value)] as const;
-    });
-    for (const [op, value] of parsed) {
-      const slot = this.#state.variable(op);
-      writeFeed(this.#heap, value, slot.address);
-      markWritten(slot);
-    }
-    this.#forgetUpdates(parsed.map(([op]) => op));
+    this.#values.load(values);
   }
 
   /** All initialised variables, by name. */
   variables(): Map<string, FetchedTensor> {
     this.#checkOpen();
-    return new Map(
-      [...this.#state.variables].filter((slot) => slot.initialized).map((slot) => [slot.op.name, this.#readSlot(slot)]),
-    );
+    return this.#values.all();
   }
 
   /** Values written since the last call, and the state of generators and counters: what a host stores after a run. `kept` holds
    * values of earlier calls, by name, whose memory is written again. */
   takeChanges(kept?: Map<string, FetchedTensor>): SessionChanges {
     this.#checkOpen();
-    const variables = new Map<string, FetchedTensor>();
-    for (const slot of this.#state.variables) {
-      if (!slot.dirty) continue;
-      const { name } = slot.op;
-      const value = this.#readSlot(slot, kept?.get(name));
-      kept?.set(name, value);
-      variables.set(name, value);
-      slot.dirty = false;
-    }
-    return { variables, ...this.#counters() };
+    return this.#values.takeChanges(kept);
   }
 
   /** Puts back what `takeChanges` gave, in this or another session of the same graph. */
   putChanges(changes: SessionChanges): void {
-    this.load(Object.fromEntries(changes.variables));
-    for (const slot of this.#state.variables) slot.dirty = false;
-    this.#state.seed = changes.seed;
-    this.#state.restoreGenerators(changes.generators);
-    this.#state.updates.clear();
-    for (const [layer, updates] of Object.entries(changes.updates)) this.#state.updates.set(layer, updates);
+    this.#checkOpen();
+    this.#values.putChanges(changes);
   }
 
   /** Everything a later session of the same graph needs to go on with the same bits, as a safetensors file. */
   async checkpoint(options?: CheckpointOptions): Promise<Uint8Array> {
-    return encodeCheckpoint(this.variables(), this.#counters(), options);
+    this.#checkOpen();
+    return encodeCheckpoint(this.#values.all(), this.#values.counters(), options);
   }
 
   /** Sets all variables from a checkpoint: a safetensors file, or what TensorFlow's Saver wrote (`{ index, data }`, then wait for it
@@ -368,15 +265,9 @@ export class Session {
     this.#checkOpen();
     const stored =
       checkpoint instanceof Uint8Array ? openCheckpoint(checkpoint) : await openTensorFlowCheckpoint(checkpoint);
-    const { variables, updates, whole } = fitCheckpoint(stored, this.graph, this.#batchNormLayers(), options);
-    if (whole) {
-      const { generators, seed } = whole;
-      this.putChanges({ variables, updates, generators, seed: seed ?? this.seed });
-      for (const slot of this.#state.variables) slot.dirty = slot.initialized;
-    } else {
-      this.load(Object.fromEntries(variables));
-      for (const [layer, count] of Object.entries(updates)) this.#state.updates.set(layer, count);
-    }
+    // It may have been closed meanwhile.
+    this.#checkOpen();
+    this.#values.restore(fitCheckpoint(stored, this.graph, this.#values.layers(), options));
   }
 
   /** Frees the session's memory. Calling it again does nothing. */
@@ -410,20 +301,12 @@ export class Session {
     silence?: readonly string[],
   ): CachedPlan {
     this.#checkOpen();
-    const { cached, reached } = this.#plans.get(items, feeds, this.#batchNormLayers(), watched);
+    const { cached, reached } = this.#plans.get(items, feeds, this.#values.layers(), watched);
     const { plan } = cached;
     if (reached)
       this.#watch?.planned(plan, { fetches: items, feeds, reach: reached, shapes: plan.parts.shapes }, silence);
     else this.#watch?.begins(plan, silence);
     return cached;
-  }
-
-  #batchNormLayers(): readonly BatchNormLayer[] {
-    if (this.#layersOf !== this.graph.operations.length) {
-      this.#layers = batchNormLayers(this.graph);
-      this.#layersOf = this.graph.operations.length;
-    }
-    return this.#layers;
   }
 
   // Running
@@ -448,57 +331,9 @@ export class Session {
       executor.takeBack();
       throw notTaken(missing.fetch);
     }
-    for (const op of executor.written()) markWritten(this.#state.variable(op));
-    this.#countUpdates(executor);
+    for (const op of executor.written()) this.#values.written(op);
+    for (const update of executor.movedStatistics()) this.#watch?.moved(this.#values.countUpdate(update));
     this.#watch?.ran(plan);
-  }
-
-  #countUpdates(executor: Executor): void {
-    for (const update of executor.movedStatistics()) {
-      const layer = this.#batchNormLayers().find((item) =>
-        item.applications.some(({ mean }) => mean.update === update),
-      )!;
-      this.#watch?.moved(layer.mean.variable);
-      const before = this.#updatesOf(layer.name);
-      if (before !== null) this.#state.updates.set(layer.name, before + 1);
-    }
-  }
-
-  #updatesOf(layer: string): number | null {
-    const updates = this.#state.updates.get(layer);
-    return updates === undefined ? 0 : updates;
-  }
-
-  /** Statistics set from outside: nobody knows how many updates they hold. */
-  #forgetUpdates(written: readonly Operation[]): void {
-    this.#watch?.set(written);
-    for (const layer of this.#batchNormLayers()) {
-      if (written.includes(layer.mean.variable) || written.includes(layer.variance.variable))
-        this.#state.updates.set(layer.name, null);
-    }
-  }
-
-  #counters(): Omit<SessionChanges, "variables"> {
-    const updates = Object.fromEntries(
-      this.#batchNormLayers().map((layer) => [layer.name, this.#updatesOf(layer.name)]),
-    );
-    return { generators: this.#state.generators(), updates, seed: this.seed };
-  }
-
-  #readVariable(op: Operation): FetchedTensor {
-    this.#state.requireInitialized(op);
-    return this.#readSlot(this.#state.variable(op));
-  }
-
-  /** A copy; over an earlier one of the same size, if there is one. */
-  #readSlot(slot: VariableSlot, earlier?: FetchedTensor): FetchedTensor {
-    const size = sizeOf(slot.shape);
-    if (earlier?.data.length === size && earlier.dtype === slot.dtype.name) {
-      this.#heap.readInto(earlier.data, slot.dtype, slot.address);
-      return earlier;
-    }
-    const data: TypedArray = this.#heap.read(slot.dtype, slot.address, size);
-    return new FetchedTensor(data, slot.shape, slot.dtype.name);
   }
 
   #checkOpen(): void {
@@ -506,22 +341,8 @@ export class Session {
   }
 }
 
-function markWritten(slot: VariableSlot): void {
-  slot.initialized = true;
-  slot.dirty = true;
-}
-
 function checkRepeat(repeat = 1): number {
   if (!Number.isInteger(repeat) || repeat < 1)
     throw new InvalidArgumentError(`repeat must be an integer of at least 1, got ${repeat}.`);
   return repeat;
-}
-
-function drawSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0];
-}
-
-function warnOnConsole(finding: Finding): void {
-  // oxlint-disable-next-line no-console -- the one place where the library speaks by itself; `onWarning` redirects it
-  console.warn(formatFinding(finding));
 }

@@ -57,10 +57,12 @@ describe("curves", () => {
 
   test("held-out accuracies belong to their step; the CSV has all", () => {
     const curves = startCurves(started, null);
-    add(curves, 1, [0.5, 0.25], { validations: [{ step: 2, accuracy: 0.75 }] });
+    add(curves, 1, [0.5, 0.25], { validations: [{ step: 2, accuracy: 0.75, loss: 1.5 }] });
     expect(heldOutAt(curves, 1)).toBeUndefined();
-    expect(heldOutAt(curves, 40)).toEqual({ step: 2, accuracy: 0.75 });
-    expect(csvOf(curves)).toBe("step,loss,training_accuracy,held_out_accuracy\n1,0.5,0.5,\n2,0.25,0.25,0.75\n");
+    expect(heldOutAt(curves, 40)).toEqual({ step: 2, accuracy: 0.75, loss: 1.5 });
+    expect(csvOf(curves)).toBe(
+      "step,loss,training_accuracy,held_out_loss,held_out_accuracy\n1,0.5,0.5,,\n2,0.25,0.25,1.5,0.75\n",
+    );
   });
 });
 

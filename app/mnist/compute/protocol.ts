@@ -72,6 +72,7 @@ export interface Validation {
   readonly step: number;
   /** Share of held-out digits read rightly. */
   readonly accuracy: number;
+  readonly loss: number;
 }
 
 /** A column of a layer's heat strip. */

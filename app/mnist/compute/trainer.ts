@@ -219,7 +219,7 @@ export class Trainer {
       seed: 1,
       validation: {
         feeds: { "pixels:0": "test_pixels", "labels:0": "test_labels" },
-        fetches: { accuracy: "accuracy:0" },
+        fetches: { accuracy: "accuracy:0", loss: "loss:0" },
         batchSize: 250,
         every: validateEvery,
       },
@@ -233,7 +233,7 @@ export class Trainer {
     this.#pending.loss.push(fetches.loss);
     this.#pending.accuracy.push(fetches.accuracy);
     if (!validation) return;
-    const found = { step, accuracy: validation.accuracy };
+    const found = { step, accuracy: validation.accuracy, loss: validation.loss };
     this.#looks = { ...this.#looks, validations: [...this.#looks.validations, found] };
   }
 

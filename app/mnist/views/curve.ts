@@ -4,21 +4,19 @@ import { colorsOf, fontOf } from "../../views/canvas.ts";
 import { percent } from "../../store/format.ts";
 import { attribute, find, text, together, type Dispose } from "../../views/dom.ts";
 import { onFrame, onResize } from "../../views/frame.ts";
-import { heldOutAt, meanOver, type CurveName } from "../curves.ts";
+import { floor, heldOutAt, meanOver, shown, type CurveName } from "../curves.ts";
 import type { MnistStore } from "../store.ts";
+import { Points } from "./points.ts";
 
-/** Drawing more points than this takes longer than a frame has; the caption then says how many steps a point stands for. */
-const maxPoints = 3000;
-
-/** Where the scale of accuracies begins. What lies below is told in figures. */
-const floor = 90;
+/** More points than this a line need not have: the plot has fewer pixels, and the mean moves slowly. */
+const maxPoints = 1000;
 
 export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore): Dispose {
   const chart = find(".chart", figure);
   const empty = find(".empty", chart);
-  const points = find(".points", figure);
   const held = figure.querySelector("#held");
   const colors = colorsOf(store.theme);
+  const points = new Points(of, colors);
   let plot: uPlot | null = null;
   let madeFor = "";
 
@@ -49,9 +47,7 @@ export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore)
         y:
           of === "accuracy"
             ? { range: () => [floor, 100] }
-            : log
-              ? { distr: 3 }
-              : { range: (_, __, most) => [0, most || 1] },
+            : { distr: log ? 3 : 1, range: () => lossScale(store, log) },
       },
       axes: [
         { ...axis, size: 26, gap: 6, grid: { show: false } },
@@ -59,25 +55,20 @@ export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore)
       ],
       series: [
         {},
-        {
-          paths: () => null,
-          points: { show: true, size: 3, width: 0, fill: `color-mix(in srgb, ${colors("with")} 35%, transparent)` },
-        },
         { stroke: colors("with"), width: 2.25, points: { show: false }, spanGaps: true },
-        ...(of === "accuracy"
-          ? [
-              {
-                stroke: colors("ink"),
-                width: 2.25,
-                dash: [7, 4],
-                points: { show: true, size: 7, fill: colors("ink"), filter: aboveFloor },
-                spanGaps: true,
-              },
-            ]
-          : []),
+        {
+          stroke: colors("ink"),
+          width: 2.25,
+          dash: [7, 4],
+          points: { show: true, size: 7, fill: colors("ink"), filter: aboveFloor },
+          spanGaps: true,
+        },
       ],
       hooks: {
-        drawAxes: [(made) => drawEpochs(made, store, colors("line-2"))],
+        drawAxes: [
+          (made) => drawEpochs(made, store, colors("line-2")),
+          (made) => store.curves.value && points.draw(made, store.curves.value),
+        ],
         draw: [
           (made) => drawBroken(made, store, colors("error")),
           ...(of === "accuracy" ? [(made: uPlot) => drawBelow(made, store, colors("ink"))] : []),
@@ -97,7 +88,6 @@ export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore)
     }
     const curves = store.curves.value;
     empty.hidden = (curves?.done ?? 0) > 0;
-    text(points, pointWords(curves ? strideOf(curves.done) : 1));
     if (held)
       text(held, curves && heldOutAt(curves, curves.done) ? percent(heldOutAt(curves, curves.done)!.accuracy) : "–");
     // Renewed when the run rests, and not with every step.
@@ -118,42 +108,35 @@ export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore)
 
 /** What is on the floor has a mark of its own. */
 function aboveFloor(plot: uPlot, series: number): number[] {
-  return Array.from(plot.data[series], (value, i) => ((value ?? floor) > floor ? i : -1)).filter((i) => i >= 0);
+  const { min = 0 } = plot.scales.y;
+  return Array.from(plot.data[series], (value, i) => ((value ?? min) > min ? i : -1)).filter((i) => i >= 0);
 }
 
-/** How many steps a point stands for. */
-function strideOf(done: number): number {
-  return Math.max(1, Math.ceil(done / maxPoints));
-}
-
-function pointWords(stride: number): string {
-  return stride === 1 ? "each step" : `one step in ${stride}`;
+/** From zero to a round figure above, or over whole decades. */
+function lossScale({ curves }: MnistStore, log: boolean): [least: number, most: number] {
+  const { least, most } = curves.value?.lossRange ?? { least: Infinity, most: 0 };
+  if (most === 0) return log ? [0.01, 1] : [0, 1];
+  if (log) return [10 ** Math.floor(Math.log10(least)), 10 ** Math.ceil(Math.log10(most))];
+  const unit = 10 ** Math.floor(Math.log10(most)) / 2;
+  return [0, Math.ceil(most / unit) * unit];
 }
 
 function dataOf(of: CurveName, store: MnistStore): uPlot.AlignedData {
   const curves = store.curves.value;
-  const scale = of === "accuracy" ? 100 : 1;
-  if (!curves || curves.done === 0) return of === "accuracy" ? [[0], [null], [null], [null]] : [[0], [null], [null]];
-  const stride = strideOf(curves.done);
+  if (!curves || curves.done === 0) return [[0], [null], [null]];
+  const stride = Math.ceil(curves.done / maxPoints);
   const steps: number[] = [];
-  const raw: (number | null)[] = [];
   const mean: (number | null)[] = [];
-  const shown = (value: number): number | null => {
-    if (Number.isNaN(value)) return null;
-    return of === "accuracy" ? Math.max(floor, value * scale) : value;
-  };
   for (let i = stride - 1; i < curves.done; i += stride) {
     steps.push(i + 1);
-    raw.push(shown(curves[of][i]));
-    mean.push(shown(curves.means[of][i]));
+    mean.push(shown(of, curves.means[of][i]));
   }
-  if (of === "loss") return [steps, raw, mean];
   const heldOut = new Array<number | null>(steps.length).fill(null);
-  for (const { step, accuracy } of curves.validations) {
-    const at = Math.ceil(step / stride) - 1;
-    if (at >= 0 && at < heldOut.length) heldOut[at] = shown(accuracy);
+  for (const validation of curves.validations) {
+    const at = Math.ceil(validation.step / stride) - 1;
+    if (at >= 0 && at < heldOut.length) heldOut[at] = shown(of, validation[of]);
   }
-  return [steps, raw, mean, heldOut];
+  return [steps, mean, heldOut];
 }
 
 function drawEpochs(plot: uPlot, store: MnistStore, color: string): void {

@@ -61,7 +61,7 @@ function showFacts(section: HTMLElement, store: MnistStore): void {
   set("training", percent(curves.means.accuracy[last]));
   const held = heldOutAt(curves, curves.done);
   set("held", held ? percent(held.accuracy) : "–");
-  set("held-more", held ? `of 1,000 test digits, at step ${held.step}` : "of 1,000 test digits");
+  set("held-more", held ? `at step ${held.step}; loss ${fixed(held.loss, 4)}` : "of 1,000 test digits");
   set("test", facts?.testAccuracy == null ? "–" : percent(facts.testAccuracy));
 }
 
