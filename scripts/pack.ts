@@ -73,7 +73,7 @@ function lookForStrayImports({ dependencies }: Manifest): string[] {
   const problems: string[] = [];
   for (const file of globSync("dist/**/*.{js,d.ts}", { cwd: staging })) {
     const text = readFileSync(join(staging, file), "utf8");
-    for (const [, , specifier] of text.matchAll(/(\bfrom|^import|\bimport\() ?["']([^"'\s]+)["']/gm)) {
+    for (const [, , specifier] of text.matchAll(/(^[^"'`\n]*\bfrom|^import|\bimport\() ?["']([^"'\s]+)["']/gm)) {
       if (specifier.startsWith(".")) {
         const target = join(staging, dirname(file), specifier);
         if (!existsSync(target)) problems.push(`${file} imports ${specifier}, which is not in the package.`);

@@ -38,6 +38,15 @@ function quantile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
 }
 
+/** From the click on Stop to the page saying so. */
+function stopTime(page: Page): Promise<number> {
+  return page.evaluate(`new Promise((resolve) => {
+    const begin = performance.now();
+    new MutationObserver(() => { if (document.querySelector("#state").textContent.startsWith("Stopped")) resolve(performance.now() - begin); }).observe(document.querySelector("#state"), { childList: true, subtree: true });
+    document.querySelector("#stop").click();
+  })`);
+}
+
 const ms = (value: number): string => `${value.toFixed(1)} ms`;
 
 const server = await servePage();
@@ -68,19 +77,40 @@ try {
     await page.close();
   }
 
+  for (const [name, query] of [
+    ["MNIST, batches of 64", ""],
+    ["MNIST, batches of 8: many small steps", "?batch=8"],
+  ]) {
+    const page = await open(browser, `${server.url}/mnist${query}`);
+    const client = await page.context().newCDPSession(page);
+    await client.send("Performance.enable", { timeDomain: "threadTicks" });
+    /** Seconds that tasks of the main thread have taken of a processor. */
+    const busy = async (): Promise<number> => {
+      const { metrics } = await client.send("Performance.getMetrics");
+      return metrics.find(({ name: metric }) => metric === "TaskDuration")!.value;
+    };
+    await page.click("#primary");
+    await state(page, /step \d/);
+    await page.evaluate("seen.tasks.length = seen.frames.length = 0");
+    const [before, seconds] = [await busy(), 20];
+    await page.waitForTimeout(1000 * seconds);
+    const share = ((await busy()) - before) / seconds;
+    const { tasks, frames } = await seenBy(page);
+    console.log(
+      `${name}: long tasks ${tasks.length} (${tasks.join(", ")}), frames p50 ${ms(quantile(frames, 0.5))}, p95 ${ms(quantile(frames, 0.95))}, longest ${ms(quantile(frames, 1))}, main thread busy ${(100 * share).toFixed(1)} %`,
+    );
+    console.log(`  ${await page.textContent("#state")}`);
+    console.log(`  Stop answered within ${ms(await stopTime(page))}`);
+    await page.close();
+  }
+
   {
     const page = await open(browser, `${server.url}/?steps=1000`);
     const waits: number[] = [];
     for (let i = 0; i < 5; i++) {
       await page.click("#primary");
       await state(page, /Running\. Step [1-9]/);
-      waits.push(
-        (await page.evaluate(`new Promise((resolve) => {
-          const begin = performance.now();
-          new MutationObserver(() => { if (document.querySelector("#state").textContent.startsWith("Stopped")) resolve(performance.now() - begin); }).observe(document.querySelector("#state"), { childList: true, subtree: true });
-          document.querySelector("#stop").click();
-        })`)) as number,
-      );
+      waits.push(await stopTime(page));
     }
     console.log(`Stop answered within ${waits.map(ms).join(", ")}`);
     await page.close();

@@ -3,7 +3,11 @@
 import type { ListGolden, ReadGolden } from "./sameBits.ts";
 
 const files = import.meta.glob<string>(
-  ["../golden/*/*.json", "../golden/*/*.safetensors", "../golden/metagraph/*/{case.json,graph.json,graph.meta,io.safetensors}"],
+  [
+    "../golden/*/*.json",
+    "../golden/*/*.safetensors",
+    "../golden/metagraph/*/{case.json,graph.json,graph.meta,io.safetensors}",
+  ],
   { query: "?url&inline", import: "default" },
 );
 

@@ -25,6 +25,7 @@ const infrastructure: Readonly<Record<string, string>> = {
 /** Exports of the module that no operation calls, and who does. */
 const usedElsewhere: Readonly<Record<string, string>> = {
   heapBase: "the session asks where its memory begins",
+  augment: "a fit changes pictures on their way into a batch",
 };
 
 function isDefinition(value: unknown): value is OpDefinition {

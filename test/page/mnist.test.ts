@@ -214,9 +214,9 @@ describe("states", () => {
     await expectState(page, "Ready.");
     let calls = 0;
     const detail =
-      "The loss became NaN at step 4. Variables of step 3 are kept. Lower the learning rate, or set checkNumerics.";
+      "The loss became NaN at step 2. Variables of step 1 are kept. Lower the learning rate, or set checkNumerics.";
     site.server.edge = (request) =>
-      request.url.endsWith("/fit/steps") && ++calls > 2
+      request.url.endsWith("/fit/steps") && ++calls > 1
         ? Response.json(
             { type: "urn:trainlet:InvalidArgumentError", title: "Invalid Argument", status: 400, detail },
             { status: 400, headers: { "content-type": "application/problem+json" } },
@@ -224,10 +224,10 @@ describe("states", () => {
         : edge!(request);
     await page.click("#primary");
     const alert = page.locator("#alert p", {
-      hasText: /^✕ The loss became NaN at step 4\. Variables of step 3 are kept\.$/,
+      hasText: /^✕ The loss became NaN at step 2\. Variables of step 1 are kept\.$/,
     });
     await alert.waitFor();
-    expect((await lastRow(page))[0]).toBe("3");
+    expect((await lastRow(page))[0]).toBe("1");
     site.server.edge = edge;
     await page.click("text=Lower the rate to 0.0002 and continue");
     await expectState(page, "Finished. 40 steps.");
@@ -375,6 +375,7 @@ describe("quality", () => {
     60_000,
   );
 
+  // What moves at once behind a click is not counted: on a small screen Train folds the settings.
   test("layout shift of a whole visit is at most 0.01", async () => {
     for (const [width, height] of [
       [1440, 900],
@@ -383,7 +384,7 @@ describe("quality", () => {
     ]) {
       const page = await site.browser.newPage({ locale: "en-US", viewport: { width, height } });
       await page.addInitScript(
-        `window.shift = 0; window.shifted = []; new PerformanceObserver((list) => { for (const entry of list.getEntries()) { window.shift += entry.value; window.shifted.push(entry.value.toFixed(4) + " " + entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName)); } }).observe({ type: "layout-shift", buffered: true });`,
+        `window.shift = 0; window.shifted = []; new PerformanceObserver((list) => { for (const entry of list.getEntries()) { if (entry.hadRecentInput) continue; window.shift += entry.value; window.shifted.push(entry.value.toFixed(4) + " " + entry.sources.map(({ node }) => node?.id || node?.className || node?.nodeName)); } }).observe({ type: "layout-shift", buffered: true });`,
       );
       await page.goto(`${site.server.url}/mnist?epochs=1&batch=32&updates=off`);
       await expectState(page, "Ready.");

@@ -205,7 +205,7 @@ describe("refusals", () => {
     ["", "The body is not JSON"],
     ['{"fetches":[}', "The body is not JSON"],
     ['{"example":5}', "'example' must be a string, it is 5."],
-    ['{"example":"none"}', "There is no example 'none'. Known: tutorial, tutorial-forgotten."],
+    ['{"example":"none"}', "There is no example 'none'. Known: tutorial, tutorial-forgotten, mnist, mnist-forgotten."],
     ['{"example":"tutorial","seed":1}', "'seed' is not known here."],
     ["{}", "graph"],
     ["null", ""],

@@ -120,11 +120,11 @@ export class Trainer {
         await work();
         return true;
       } catch (error) {
+        if (this.#pending) this.#send();
         if (this.step > failedAt) failures = 0;
         failedAt = this.step;
         if (failureOf(error).kind !== "unreachable" || failures === retryDelaysMs.length) throw error;
         const retryInMs = retryDelaysMs[failures++];
-        if (this.#pending) this.#send();
         emit({ type: "waiting", retryInMs });
         await this.#pause(retryInMs, signal);
         if (signal.aborted) return false;

@@ -71,7 +71,7 @@ export function curveView(figure: HTMLElement, of: CurveName, store: MnistStore)
         ],
         draw: [
           (made) => drawBroken(made, store, colors("error")),
-          ...(of === "accuracy" ? [(made: uPlot) => drawBelow(made, store, colors("ink"))] : []),
+          ...(of === "accuracy" ? [(made: uPlot) => drawBelow(made, store, colors("ink"), colors("surface"))] : []),
         ],
       },
     };
@@ -146,6 +146,7 @@ function drawEpochs(plot: uPlot, store: MnistStore, color: string): void {
   ctx.save();
   ctx.strokeStyle = color;
   ctx.lineWidth = uPlot.pxRatio;
+  ctx.setLineDash([2 * uPlot.pxRatio, 4 * uPlot.pxRatio]);
   ctx.beginPath();
   for (let step = curves.stepsPerEpoch; step < curves.steps; step += curves.stepsPerEpoch) {
     const x = Math.round(plot.valToPos(step, "x", true)) + 0.5;
@@ -168,13 +169,15 @@ function drawBroken(plot: uPlot, store: MnistStore, color: string): void {
 }
 
 /** Held-out accuracies below the scale: a mark on the floor, with the figure as far as there is room. */
-function drawBelow(plot: uPlot, store: MnistStore, color: string): void {
+function drawBelow(plot: uPlot, store: MnistStore, color: string, ground: string): void {
   const { ctx, bbox } = plot;
   const ratio = uPlot.pxRatio;
   const bottom = bbox.top + bbox.height;
   const right = bbox.left + bbox.width;
   ctx.save();
   ctx.fillStyle = color;
+  // A rim of the ground, for lines pass behind the figures.
+  [ctx.strokeStyle, ctx.lineWidth, ctx.lineJoin] = [ground, 4 * ratio, "round"];
   ctx.font = fontOf(12 * ratio);
   [ctx.textAlign, ctx.textBaseline] = ["left", "alphabetic"];
   let free = Infinity;
@@ -191,6 +194,7 @@ function drawBelow(plot: uPlot, store: MnistStore, color: string): void {
     const { width } = ctx.measureText(words);
     const left = Math.max(bbox.left, Math.min(x - width / 2, right - width));
     if (left + width > free) continue;
+    ctx.strokeText(words, left, bottom - 14 * ratio);
     ctx.fillText(words, left, bottom - 14 * ratio);
     free = left - 8 * ratio;
   }
