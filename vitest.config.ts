@@ -1,4 +1,6 @@
 // One `vitest run`, three runtimes: Node, workerd and a headless Chromium.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
@@ -8,6 +10,15 @@ const { executablePath, env, args } = await findChromium();
 
 // Machines differ, and three runtimes run at once.
 const timeouts = { testTimeout: 30_000, hookTimeout: 30_000 };
+
+/** Serves test/golden to tests that run where there is no file system. */
+async function golden(request: { readonly url: string }): Promise<Response> {
+  const path = join("test/golden", decodeURIComponent(new URL(request.url).pathname));
+  return readFile(path).then(
+    (bytes) => new Response(bytes),
+    () => new Response(null, { status: 404 }),
+  );
+}
 
 export default defineConfig({
   test: {
@@ -23,7 +34,12 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { serviceBindings: { GOLDEN: golden } },
+          }),
+        ],
         test: {
           name: "workerd",
           ...timeouts,

@@ -44,7 +44,7 @@ export class Controller {
     const { settings, run, token, facts } = this.#store;
     facts.value = null;
     settings.value = { ...settings.value, host, rate };
-    if (run.value) run.value = { ...run.value, host, rate };
+    if (run.value) run.value = { ...run.value, rate };
     this.#begin({ type: "continue", host, rate, token: token.value });
   }
 
@@ -107,10 +107,8 @@ export class Controller {
         if (phase.value.kind !== "stopping") phase.value = { kind: "preparing", what: message.what };
         break;
       case "started":
-        if (message.step === 0) {
-          store.run.value = store.settings.value;
-          store.findings.value = [];
-        }
+        store.run.value = store.settings.value;
+        if (message.step === 0) store.findings.value = [];
         store.facts.value = null;
         store.curves.value = startCurves(message, store.curves.value);
         if (phase.value.kind !== "stopping") phase.value = { kind: "running" };

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { connect } from "../../worker/cloudflare/client.ts";
-import { readGolden } from "../helpers/golden.vite.ts";
+import { readGolden } from "./golden.ts";
 import { testContract } from "../worker/contract/index.ts";
 
 testContract({

@@ -6,7 +6,7 @@ import * as tf from "../../src/index.ts";
 import type { SessionApi, TensorData, Trainlet } from "../../worker/api.ts";
 import { connect } from "../../worker/cloudflare/client.ts";
 import { bitsHash } from "../helpers/bitsHash.ts";
-import { readGolden } from "../helpers/golden.vite.ts";
+import { readGolden } from "./golden.ts";
 
 let trainlet: Trainlet;
 let feeds: { "input_node:0": Float32Array };

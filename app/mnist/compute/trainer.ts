@@ -34,6 +34,8 @@ export class Trainer {
   #sentAt = 0;
   #computingMs = 0;
   #rate: number;
+  /** Where the schedule has brought it. */
+  #fallen: number;
   #wake: (() => void) | null = null;
   step = 0;
   /** Whether it can train and read. */
@@ -41,7 +43,7 @@ export class Trainer {
 
   constructor(options: TrainerOptions) {
     this.#options = options;
-    this.#rate = options.settings.rate;
+    this.#rate = this.#fallen = options.settings.rate;
   }
 
   get #open(): SessionApi {
@@ -267,7 +269,7 @@ export class Trainer {
       from,
       loss: Float32Array.from(loss),
       accuracy: Float32Array.from(accuracy),
-      rate: progress?.fetches.rate ?? this.#rate,
+      rate: (this.#fallen = progress?.fetches.rate ?? this.#fallen),
       stepsPerSecond: progress?.stepsPerSecond ?? null,
       ...this.#looks,
     };
