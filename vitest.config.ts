@@ -5,6 +5,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { findChromium } from "./test/helpers/chromium.ts";
+import { mnist } from "./vite.config.ts";
 
 const { executablePath, env, args } = await findChromium();
 
@@ -54,6 +55,7 @@ export default defineConfig({
             "Cross-Origin-Embedder-Policy": "require-corp",
           },
         },
+        plugins: [mnist()],
         optimizeDeps: { include: ["comlink"] },
         worker: { format: "es" },
         test: {
