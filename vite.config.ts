@@ -74,7 +74,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: { input: pages.map((name) => file(`${name}.html`)) },
   },
-  worker: { format: "es" },
+  // The library loads some things on use, which the page's workers have anyway.
+  worker: { format: "es", rolldownOptions: { checks: { ineffectiveDynamicImport: false } } },
   optimizeDeps: { include: ["comlink"] },
   server: { headers },
   preview: { headers },
