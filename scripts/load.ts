@@ -24,7 +24,7 @@ const bound = setTimeout(
   1000 * (2 * seconds + 60),
 );
 
-const server = await startServer(0);
+const server = await startServer(0, { small: true });
 try {
   console.log(`${sessions} sessions at once, ${seconds} s`);
   const load = await runLoad({ url: server.url, sessions, seconds });

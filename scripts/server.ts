@@ -30,6 +30,9 @@ const quiet = {
  */
 const promptCollection = "--gc-global --max-semi-space-size=4";
 
+/** Where memory itself is measured: a smaller heap at the cost of a fifth of the speed, and one malloc arena. */
+const smallest = { flags: "--gc-global --max-semi-space-size=1 --optimize-for-size", arenas: "1" };
+
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface ServerOptions {
@@ -38,6 +41,8 @@ export interface ServerOptions {
   readonly folder?: string;
   /** Opens V8's inspector on a port of its own. */
   readonly inspector?: boolean;
+  /** Keeps as little memory as V8 and malloc can, for those who watch it. */
+  readonly small?: boolean;
   /** "none": errors are not printed. Default: "error". */
   readonly logLevel?: "error" | "none";
 }
@@ -45,11 +50,18 @@ export interface ServerOptions {
 /** Port 0 is any that is free. */
 export async function startServer(
   port: number,
-  { config = join(root, "wrangler.toml"), folder, inspector = false, logLevel = "error" }: ServerOptions = {},
+  {
+    config = join(root, "wrangler.toml"),
+    folder,
+    inspector = false,
+    small = false,
+    logLevel = "error",
+  }: ServerOptions = {},
 ): Promise<Server> {
   const ours = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
   Object.assign(process.env, quiet);
-  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= promptCollection;
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= small ? smallest.flags : promptCollection;
+  if (small) process.env.MALLOC_ARENA_MAX ??= smallest.arenas;
   const { unstable_startWorker: startWorker } = await import("wrangler");
   const worker = await startWorker({
     config,

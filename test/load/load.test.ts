@@ -7,7 +7,7 @@ test(
   "twenty sessions at once: every request is answered, with the same bits in all of them",
   { timeout: 90_000 },
   async () => {
-    const server = await startServer(0);
+    const server = await startServer(0, { small: true });
     try {
       const load = await runLoad({ url: server.url, sessions: 20, seconds: 3 });
       expect(load.errors).toEqual([]);
