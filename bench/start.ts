@@ -168,6 +168,8 @@ async function pageContender(browser: Browser, name: string, url: string): Promi
 
 /** Its clock stands still while it computes: it is timed from outside, over HTTP on this machine. */
 async function startWorkerd() {
+  // V8 as it is by default: what tests set to keep memory small costs time.
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= "--max-semi-space-size=16";
   const server = await startServer(0);
   const trainlet = await connect(server.url);
   const net = hostCase.net();
