@@ -11,16 +11,14 @@ import type { FitInfo, FitRequest } from "./api.ts";
 import type { ColumnStore } from "./columns.ts";
 import { macrotask } from "../src/runtime/macrotask.ts";
 
-/** What a host stores of a fit. */
-export type StoredFit = FitInfo;
-
 export class FitJob {
   #info: FitInfo;
   /** Made of the stored form when it is needed. */
   #training: Training | null = null;
 
-  constructor(stored: StoredFit) {
-    this.#info = stored;
+  /** @param info as a host has stored it */
+  constructor(info: FitInfo) {
+    this.#info = info;
   }
 
   static start(session: Session, columns: ColumnStore, request: FitRequest): FitJob {

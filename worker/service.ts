@@ -19,14 +19,14 @@ import type {
 } from "./api.ts";
 import { MemoryColumns, type ColumnStore } from "./columns.ts";
 import { buildExample } from "./examples/index.ts";
-import { FitJob, type StoredFit } from "./fit.ts";
+import { FitJob } from "./fit.ts";
 import type { RunControl } from "./host.ts";
 import { runInSlices, stopped, tensorData } from "./slices.ts";
 
 /** What a host stores so that a later service of the same graph goes on with the same bits. */
 export interface ServiceState extends tf.SessionChanges {
   readonly steps: number;
-  readonly fit: StoredFit | null;
+  readonly fit: FitInfo | null;
 }
 
 export interface ServiceOptions extends CreateOptions {

@@ -1,6 +1,5 @@
 /** A fit's request as the service reads it, and the fit as a Durable Object stores it. */
-import type { FitRequest } from "../api.ts";
-import type { StoredFit } from "../fit.ts";
+import type { FitInfo, FitRequest } from "../api.ts";
 import { fitRequestToJson } from "./fitJson.ts";
 import { check, fitBody, readFeeds } from "./schemas.ts";
 
@@ -19,11 +18,11 @@ export function fitRequestFromJson(json: unknown): FitRequest {
   } as FitRequest;
 }
 
-export function fitToText({ request, ...rest }: StoredFit): string {
+export function fitToText({ request, ...rest }: FitInfo): string {
   return JSON.stringify({ request: fitRequestToJson(request), ...rest });
 }
 
-export function fitFromText(text: string): StoredFit {
-  const { request, ...rest } = JSON.parse(text) as StoredFit;
+export function fitFromText(text: string): FitInfo {
+  const { request, ...rest } = JSON.parse(text) as FitInfo;
   return { request: fitRequestFromJson(request), ...rest };
 }
