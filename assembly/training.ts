@@ -68,3 +68,9 @@ export {
   conv2dWinogradScratchBytes,
 } from "./winograd";
 export { conv2dWinogradBackpropFilter, conv2dWinogradBackpropFilterScratchBytes } from "./winogradBackpropFilter";
+export {
+  conv2dWinogradBackpropInput,
+  conv2dWinogradBackpropInputPackedBytes,
+  conv2dWinogradBackpropInputPackFilter,
+  conv2dWinogradBackpropInputScratchBytes,
+} from "./winogradBackpropInput";

@@ -1,31 +1,40 @@
-// Two-dimensional convolution of stride 1 with a filter of 3 x 3 or 5 x 5, by Winograd's minimal filtering (winogradTransform.ts):
-// F(4 x 4, 3 x 3), 2.25 products an output instead of 9, and F(4 x 4, 5 x 5), 4 instead of 25.
+// Two-dimensional convolution by Winograd's minimal filtering (winogradTransform.ts): of stride 1 with a filter of 3 x 3,
+// F(4 x 4, 3 x 3), 2.25 products an output instead of 9, or of 5 x 5, F(4 x 4, 5 x 5), 4 instead of 25; and of stride 2 with 3 x 3
+// (winogradTransform9.ts), 5.06 instead of 9.
 //
 // Tiles are taken in blocks small enough for the transformed ones and their products to stay in the second-level cache. For
 // each of the 36 or 64 elements of a tile the block is a product of two matrices, of the transformed tiles and the transformed filter.
+// With stride 2 the 81 elements of an input's tile go into 25 such products: up to four follow each other in the depth of one.
 
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
 import { bytesOf, LANES, roundUp } from "./lib/simd";
 import * as tiles from "./winogradTiles";
-import { packTransformed, packTransformedBack, SCRATCH_BYTES } from "./winogradFilter";
+import { packStrided, packTransformed, packTransformedBack, SCRATCH_BYTES } from "./winogradFilter";
 import * as transform from "./winogradTransform";
 
 /** Aim for the transformed tiles of a block and their products together, in bytes. */
 const BLOCK_BYTES: i32 = 200 << 10;
 /** Fewest tiles of a block: each element of the transformed filter is loaded for as many. */
-const MIN_TILES: i32 = 16;
+const MIN_TILES: i32 = 32;
 
-/** Tiles of a block, a multiple of the products' rows. */
-export function blockTiles(g: conv2d.Geometry): i32 {
-  const bytes = planesOf(g) * (roundUp(g.C, LANES) + roundUp(g.K, LANES)) * 4;
-  const most = roundUp(g.N * tileRows(g) * tileColumns(g), gemm.TILE);
-  return min(most, max(MIN_TILES, (BLOCK_BYTES / bytes) & -gemm.TILE));
+/** Tiles of a block, a multiple of the products' rows, where one takes `floats` floats and there are `tiles`. */
+export function tilesOfBlock(floats: i32, tiles: i32): i32 {
+  return min(roundUp(tiles, gemm.TILE), max(MIN_TILES, (BLOCK_BYTES / (floats * 4)) & -gemm.TILE));
 }
 
-/** Planes of a block: the elements of a tile. */
-export function planesOf(g: conv2d.Geometry): i32 {
-  const points = g.filterH + transform.OUTPUTS - 1;
+export function blockTiles(g: conv2d.Geometry): i32 {
+  const floats = inputPlanes(g) * roundUp(g.C, LANES) + outputPlanes(g) * roundUp(g.K, LANES);
+  return tilesOfBlock(floats, g.N * tileRows(g) * tileColumns(g));
+}
+
+/** Planes of a block: the elements of a tile, of the input and of the output. */
+export function inputPlanes(g: conv2d.Geometry): i32 {
+  return g.strideH == 2 ? 81 : outputPlanes(g);
+}
+
+export function outputPlanes(g: conv2d.Geometry): i32 {
+  const points = g.strideH == 2 ? transform.OUTPUTS + 1 : g.filterH + transform.OUTPUTS - 1;
   return points * points;
 }
 
@@ -39,7 +48,7 @@ export function tileColumns(g: conv2d.Geometry): i32 {
 
 /** Bytes from plane to plane of a transformed filter. */
 function filterPitch(g: conv2d.Geometry): i32 {
-  return gemm.packedBytes(g.C, g.K) + 320;
+  return gemm.packedBytes(g.strideH == 2 ? 4 * g.C : g.C, g.K) + 320;
 }
 
 /** Bytes from plane to plane of a block's transformed tiles with `channels` channels. */
@@ -50,7 +59,7 @@ export function blockPitch(g: conv2d.Geometry, channels: i32): i32 {
 /** Bytes of the transformed filter of `conv2dWinogradPackFilter`, or of its transpose. */
 export function conv2dWinogradPackedBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
-  return planesOf(g) * filterPitch(g);
+  return outputPlanes(g) * filterPitch(g);
 }
 
 /** Bytes of the scratch memory of both functions that transform a filter. */
@@ -65,7 +74,8 @@ export function conv2dWinogradPackScratchBytes(): i32 {
  */
 export function conv2dWinogradPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (g.filterH == 3) packTransformed<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  if (g.strideH == 2) packStrided(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else if (g.filterH == 3) packTransformed<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
   else packTransformed<transform.Points8>(packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
@@ -91,7 +101,7 @@ const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;
 const WRITTEN: usize = READ + tiles.POSITION_BYTES;
 const SEGMENT_TABLE: usize = WRITTEN + tiles.POSITION_BYTES;
-const ROW_TABLE: usize = SEGMENT_TABLE + 16;
+const ROW_TABLE: usize = SEGMENT_TABLE + 32;
 
 function zerosOffset(g: conv2d.Geometry): i32 {
   return <i32>ROW_TABLE + blockTiles(g) * 4;
@@ -109,49 +119,33 @@ function inputOffset(g: conv2d.Geometry): i32 {
   return linesOffset(g) + tiles.linesBytes(g.W, g.C);
 }
 function productOffset(g: conv2d.Geometry): i32 {
-  return inputOffset(g) + planesOf(g) * blockPitch(g, g.C);
+  return inputOffset(g) + inputPlanes(g) * blockPitch(g, g.C);
 }
 
 /** Bytes of the scratch memory of `conv2dWinograd`. */
 export function conv2dWinogradScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return productOffset(g) + planesOf(g) * blockPitch(g, g.K);
+  return productOffset(g) + outputPlanes(g) * blockPitch(g, g.K);
 }
 
 /** How the tiles of a convolution lie on its input x [N, H, W, C]; `lines` as `prepareLines` wants it. */
 export function layOutInput(images: tiles.Images, x: usize, g: conv2d.Geometry, lines: usize): void {
-  images.pointer = x;
-  images.N = g.N;
-  images.H = g.H;
-  images.W = g.W;
-  images.C = g.C;
-  images.rows = tileRows(g);
-  images.columns = tileColumns(g);
-  images.top = -g.padTop;
-  images.left = -g.padLeft;
+  tiles.layOut(images, x, g.N, g.H, g.W, g.C, tileRows(g), tileColumns(g), -g.padTop, -g.padLeft);
   tiles.prepareLines(images, lines);
 }
 
 /** The same for its output y [N, outputH, outputW, K]. */
 export function layOutOutput(images: tiles.Images, y: usize, g: conv2d.Geometry): void {
-  images.pointer = y;
-  images.N = g.N;
-  images.H = g.outputH;
-  images.W = g.outputW;
-  images.C = g.K;
-  images.rows = tileRows(g);
-  images.columns = tileColumns(g);
-  images.top = 0;
-  images.left = 0;
+  tiles.layOut(images, y, g.N, g.outputH, g.outputW, g.K, tileRows(g), tileColumns(g), 0, 0);
 }
 
 /**
- * What conv2d computes, within Winograd's rounding, for strides and dilations of 1 and filters of 3 x 3 and 5 x 5:
- * y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; `packed` from `conv2dWinogradPackFilter` or, for a gradient,
+ * What conv2d computes, within Winograd's rounding, for dilations of 1, strides of 1 and filters of 3 x 3 and 5 x 5, or strides of 2
+ * and 3 x 3: y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; `packed` from `conv2dWinogradPackFilter` or, for a gradient,
  * `conv2dWinogradPackTransposedFilter`; `bias` [K] or 0 for none; `scratch` of `conv2dWinogradScratchBytes`, 16-byte aligned. No two
  * of them overlap. The padding may be below 0. Float32 throughout.
- * Order: an element of a tile's product sums over c in ascending order; what a tile gives depends on its own inputs only.
+ * Order: an element of a tile's product sums over c in ascending order, with stride 2 over even rows and columns first; what a tile gives depends on its own inputs only.
  * So an infinite or NaN input may make outputs of a tile NaN that do not see it, and an infinite one those NaN that do.
  */
 export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, scratch: usize, geometry: usize): void {
@@ -180,7 +174,7 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
   layOutOutput(output, y, g);
   memory.fill(scratch + READ, 0, 2 * tiles.POSITION_BYTES);
   const tile = scratch + <usize>tileOffset(g);
-  const inputPlanes = scratch + <usize>inputOffset(g);
+  const inputs = scratch + <usize>inputOffset(g);
   const products = scratch + <usize>productOffset(g);
   const inputStep = <usize>blockPitch(g, g.C);
   const productStep = <usize>blockPitch(g, g.K);
@@ -188,42 +182,79 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
   for (let left = g.N * output.rows * output.columns; left > 0; left -= block) {
     const count = min(block, left);
     const read = changetype<tiles.Position>(scratch + READ);
-    if (g.filterH == 3)
-      tiles.transformInput<transform.Points6>(inputPlanes, inputPitch, inputStep, input, read, count, tile);
-    else tiles.transformInput<transform.Points8>(inputPlanes, inputPitch, inputStep, input, read, count, tile);
-    let from = inputPlanes;
+    if (g.strideH == 2)
+      tiles.transformInput<transform.Points9>(inputs, inputPitch, inputStep, input, read, count, tile);
+    else if (g.filterH == 3)
+      tiles.transformInput<transform.Points6>(inputs, inputPitch, inputStep, input, read, count, tile);
+    else tiles.transformInput<transform.Points8>(inputs, inputPitch, inputStep, input, read, count, tile);
+    let from = inputs;
     let filter = packed;
     let to = products;
-    for (let q = planesOf(g); q > 0; q--) {
-      gemm.multiply(to, from, filter, count, columns, g.C, product);
+    for (let q = 0; q < outputPlanes(g); q++) {
+      if (g.strideH == 2) from = inputs + layOutSegments(product, q, inputStep);
+      gemm.multiply(to, from, filter, count, columns, product.segments * g.C, product);
       from += inputStep;
       filter += filterStep;
       to += productStep;
     }
     const written = changetype<tiles.Position>(scratch + WRITTEN);
-    if (g.filterH == 3)
-      tiles.transformOutput<transform.Points6>(
+    const pitch = product.pitch;
+    const activation = g.activation;
+    if (g.strideH == 2)
+      tiles.transformOutput<transform.Points5>(
         products,
-        product.pitch,
+        pitch,
         productStep,
         output,
         written,
         count,
         biases,
-        g.activation,
+        activation,
+        tile,
+      );
+    else if (g.filterH == 3)
+      tiles.transformOutput<transform.Points6>(
+        products,
+        pitch,
+        productStep,
+        output,
+        written,
+        count,
+        biases,
+        activation,
         tile,
       );
     else
       tiles.transformOutput<transform.Points8>(
         products,
-        product.pitch,
+        pitch,
         productStep,
         output,
         written,
         count,
         biases,
-        g.activation,
+        activation,
         tile,
       );
   }
+}
+
+/**
+ * Stride 2: the planes of the input that are summed for plane `q` of the output, as segments of the product's rows; the offset of the
+ * first. Plane (a, b) of the input is of even rows up to a = 4 and of odd ones behind, columns likewise; odd ones have no fifth.
+ */
+function layOutSegments(product: gemm.Product, q: i32, step: usize): usize {
+  const i = q / 5;
+  const j = q % 5;
+  const odd = <u32>step * 5;
+  let entry = product.segmentTable;
+  for (let a: u32 = 0; a < (i < 4 ? 10 * 9 : 9); a += 5 * 9) {
+    store<u32>(entry, a * <u32>step);
+    entry += 4;
+    if (j == 4) continue;
+    store<u32>(entry, a * <u32>step + odd);
+    entry += 4;
+  }
+  product.segments = <i32>(entry - product.segmentTable) >> 2;
+  return <usize>(i * 9 + j) * step;
 }

@@ -1,13 +1,13 @@
 // The gradient of a convolution with respect to its filter by Winograd's minimal filtering: see winogradTransform.ts and winograd.ts.
 //
 //   dw = G' [sum over all tiles of (B' d B) * (A dy A')] G.
-// For each of the 36 or 64 elements of a tile the sum over a block's tiles is a sum of outer products, of input channels with output
+// For each of the 36, 64 or, with stride 2, 81 elements of a tile the sum over a block's tiles is a sum of outer products, of input channels with output
 // channels; the blocks are added up one after the other.
 
 import * as conv2d from "./conv2d";
 import { bytesOf, LANES, roundUp, Vector } from "./lib/simd";
 import { addProducts } from "./outerProduct";
-import { blockPitch, blockTiles, layOutInput, layOutOutput, planesOf } from "./winograd";
+import { blockPitch, blockTiles, inputPlanes, layOutInput, layOutOutput, outputPlanes } from "./winograd";
 import * as tiles from "./winogradTiles";
 import * as transform from "./winogradTransform";
 
@@ -35,10 +35,10 @@ function inputOffset(g: conv2d.Geometry): i32 {
   return gradientLinesOffset(g) + tiles.linesBytes(g.outputW, g.K);
 }
 function gradientOffset(g: conv2d.Geometry): i32 {
-  return inputOffset(g) + planesOf(g) * blockPitch(g, g.C);
+  return inputOffset(g) + inputPlanes(g) * blockPitch(g, g.C);
 }
 function sumsOffset(g: conv2d.Geometry): i32 {
-  return gradientOffset(g) + planesOf(g) * blockPitch(g, g.K);
+  return gradientOffset(g) + outputPlanes(g) * blockPitch(g, g.K);
 }
 /** Bytes from plane to plane of the sums. */
 function sumsPitch(g: conv2d.Geometry): i32 {
@@ -49,12 +49,12 @@ function sumsPitch(g: conv2d.Geometry): i32 {
 export function conv2dWinogradBackpropFilterScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return sumsOffset(g) + planesOf(g) * sumsPitch(g);
+  return sumsOffset(g) + inputPlanes(g) * sumsPitch(g);
 }
 
 /**
- * What conv2dBackpropFilter computes, within Winograd's rounding, for strides and dilations of 1 and filters of 3 x 3 and 5 x 5:
- * dw [filterH, filterW, C, K], overwritten; x [N, H, W, C]; dy [N, outputH, outputW, K]; `scratch` of
+ * What conv2dBackpropFilter computes, within Winograd's rounding, for dilations of 1, strides of 1 and filters of 3 x 3 and 5 x 5, or
+ * strides of 2 and 3 x 3: dw [filterH, filterW, C, K], overwritten; x [N, H, W, C]; dy [N, outputH, outputW, K]; `scratch` of
  * `conv2dWinogradBackpropFilterScratchBytes`, 16-byte aligned. No two of them overlap. Float32.
  * Order: the tiles of a block are summed in row-major order from 0, and the blocks are added one after the other.
  */
@@ -87,34 +87,40 @@ export function conv2dWinogradBackpropFilter(dw: usize, x: usize, dy: usize, scr
   const inputStep = <usize>blockPitch(g, g.C);
   const gradientStep = <usize>blockPitch(g, g.K);
   const sumsStep = <usize>sumsPitch(g);
-  memory.fill(sums, 0, <usize>planesOf(g) * sumsStep);
+  memory.fill(sums, 0, <usize>inputPlanes(g) * sumsStep);
   for (let left = g.N * output.rows * output.columns; left > 0; left -= block) {
     const count = min(block, left);
-    if (g.filterH == 3)
+    if (g.strideH == 2)
+      tiles.transformInput<transform.Points9>(inputs, inputPitch, inputStep, input, read, count, tile);
+    else if (g.filterH == 3)
       tiles.transformInput<transform.Points6>(inputs, inputPitch, inputStep, input, read, count, tile);
     else tiles.transformInput<transform.Points8>(inputs, inputPitch, inputStep, input, read, count, tile);
-    if (g.filterH == 3)
+    if (g.strideH == 2)
+      tiles.transformGradient<transform.Points5>(gradients, columns, gradientStep, output, readGradient, count, tile);
+    else if (g.filterH == 3)
       tiles.transformGradient<transform.Points6>(gradients, columns, gradientStep, output, readGradient, count, tile);
     else
       tiles.transformGradient<transform.Points8>(gradients, columns, gradientStep, output, readGradient, count, tile);
     let from = inputs;
     let gradient = gradients;
     let to = sums;
-    for (let q = planesOf(g); q > 0; q--) {
+    for (let q = 0; q < inputPlanes(g); q++) {
+      if (g.strideH == 2) gradient = gradients + <usize>transform.outputPlane(q, 0) * gradientStep;
       addProducts(to, from, channelTable, g.C, tileTable, count, gradient, true, columns);
       from += inputStep;
       gradient += gradientStep;
       to += sumsStep;
     }
   }
-  if (g.filterH == 3) transformSums<transform.Points6>(dw, sums, sumsStep, g.C, g.K, tile);
+  if (g.strideH == 2) transformSums<transform.Points9>(dw, sums, sumsStep, g.C, g.K, tile);
+  else if (g.filterH == 3) transformSums<transform.Points6>(dw, sums, sumsStep, g.C, g.K, tile);
   else transformSums<transform.Points8>(dw, sums, sumsStep, g.C, g.K, tile);
 }
 
 /** dw [taps][C][K] = G' u G of the planes [C][K, rounded up]. */
 function transformSums<Points>(dw: usize, sums: usize, step: usize, C: i32, K: i32, tile: usize): void {
   const points = offsetof<Points>();
-  const taps = <i32>points - 3;
+  const taps = transform.Line.tapCount<Points>();
   const tapBytes = bytesOf(C * K);
   const row = points * 16;
   const part = tile + <usize>taps * row;

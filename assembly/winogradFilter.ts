@@ -2,7 +2,8 @@
 
 import { PANEL } from "./gemm";
 import { bytesOf, LANES, Vector } from "./lib/simd";
-import { Line } from "./winogradTransform";
+import { Line, OUTPUTS, Points9 } from "./winogradTransform";
+import { BACK_TAP_SCALES, TAP_SCALES } from "./winogradTransform9";
 import { TILE_BYTES } from "./winogradTiles";
 
 /** Bytes of scratch memory: taps, half-transformed taps, four transformed tiles. */
@@ -21,15 +22,14 @@ function copyTaps(scratch: usize, from: usize, taps: i32, step: isize, width: i3
 }
 
 /** G g G' of the taps in `scratch`: its vectors are written to `to`, `step` bytes apart. */
-function transform<Points>(to: usize, step: usize, scratch: usize): void {
+function transform<Points>(to: usize, step: usize, scratch: usize, scales: usize = 0): void {
   const points = <i32>offsetof<Points>();
-  const taps = points - 3;
-  const row = <usize>taps * 16;
+  const row = <usize>Line.tapCount<Points>() * 16;
   const half = scratch + TILE_BYTES;
   for (let column: usize = 0; column < row; column += 16)
-    Line.filter<Points>(scratch + column, row, half + column, row);
+    Line.filter<Points>(scratch + column, row, half + column, row, scales);
   for (let i = 0; i < points; i++) {
-    Line.filter<Points>(half + <usize>i * row, 16, to, step);
+    Line.filter<Points>(half + <usize>i * row, 16, to, step, scales);
     to += <usize>points * step;
   }
 }
@@ -43,7 +43,7 @@ export function packTransformed<Points>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = <i32>((offsetof<Points>() - 3) * (offsetof<Points>() - 3));
+  const taps = Line.tapCount<Points>() * Line.tapCount<Points>();
   const tapBytes = <isize>bytesOf(C * K);
   const panelBytes = bytesOf(C * PANEL);
   // A line of the cache at a time: the taps are often so far apart that they push each other out of it.
@@ -61,6 +61,53 @@ export function packTransformed<Points>(
   }
 }
 
+/** Products of a line of outputs and of the odd ones among its inputs, of a convolution of stride 2. */
+const SHARED: i32 = OUTPUTS + 1;
+
+/**
+ * Where the filter of stride 2 has element (a, b) of the 9 x 9 for channel 0 of a panel: elements that are multiplied for the same
+ * output follow each other in the depth of one plane, see `segmentsOf`.
+ */
+function layOutPanel(table: usize, panel: i32, pitch: usize, C: i32, rowBytes: usize): void {
+  for (let a = 0; a < 9; a++) {
+    const i = a < SHARED ? a : a - SHARED;
+    const rows = i < OUTPUTS ? 2 : 1;
+    for (let b = 0; b < 9; b++) {
+      const j = b < SHARED ? b : b - SHARED;
+      const columns = j < OUTPUTS ? 2 : 1;
+      const before = panel * rows * columns * C * PANEL * 4;
+      const segment = i32(a >= SHARED) * columns + i32(b >= SHARED);
+      store<u32>(table, <u32>(<usize>(i * SHARED + j) * pitch + <usize>before + <usize>(segment * C) * rowBytes));
+      table += 4;
+    }
+  }
+}
+
+/** Transforms `filter` [9][C][K] of a convolution of stride 2 into its 25 planes, `pitch` bytes apart. */
+export function packStrided(packed: usize, pitch: usize, filter: usize, C: i32, K: i32, scratch: usize): void {
+  const tapBytes = <isize>bytesOf(C * K);
+  const tile = scratch + 2 * TILE_BYTES;
+  const table = scratch + 3 * TILE_BYTES;
+  const end = tile + 16 * 81;
+  for (let first = 0; first < K; first += PANEL) {
+    const columns = min(PANEL, K - first);
+    const rowBytes: usize = columns > LANES ? 32 : 16;
+    layOutPanel(table, first / PANEL, pitch, C, rowBytes);
+    for (let c = 0; c < C; c++) {
+      for (let half = 0; half < columns; half += LANES) {
+        copyTaps(scratch, filter + bytesOf(c * K + first + half), 9, tapBytes, min(LANES, columns - half));
+        transform<Points9>(tile, 16, scratch, TAP_SCALES);
+        const to = packed + <usize>c * rowBytes + bytesOf(half);
+        let entry = table;
+        for (let q = tile; q != end; q += 16) {
+          v128.store(to + <usize>load<u32>(entry), v128.load(q));
+          entry += 4;
+        }
+      }
+    }
+  }
+}
+
 /** Transforms `filter` [taps][K][C], rotated, into planes of its transpose. */
 export function packTransformedBack<Points>(
   packed: usize,
@@ -70,7 +117,7 @@ export function packTransformedBack<Points>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = <i32>((offsetof<Points>() - 3) * (offsetof<Points>() - 3));
+  const taps = Line.tapCount<Points>() * Line.tapCount<Points>();
   const tapBytes = <isize>bytesOf(C * K);
   const lastTap = filter + <usize>(taps - 1) * <usize>tapBytes;
   const tile = scratch + 2 * TILE_BYTES;
@@ -84,7 +131,7 @@ export function packTransformedBack<Points>(
           const to = tile + <usize>column * TILE_BYTES;
           if (half + column < columns) {
             copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps, -tapBytes, depth);
-            transform<Points>(to, 16, scratch);
+            transform<Points>(to, 16, scratch, BACK_TAP_SCALES);
           } else memory.fill(to, 0, TILE_BYTES);
         }
         storeTransposed<Points>(packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);

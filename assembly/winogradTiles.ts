@@ -1,7 +1,7 @@
 // Winograd's transforms of whole tiles: from images to planes, and from planes to images.
 //
-// A tile is 6 x 6 or 8 x 8. Element q of all transformed tiles of a block is plane q, a matrix [tiles][channels], so that the products of
-// a block are 36 or 64 products of matrices. Channels come in vectors of four; what lanes behind the last channel hold is arbitrary,
+// A tile is 5 x 5, 6 x 6, 8 x 8 or 9 x 9. Element q of all transformed tiles of a block is plane q, a matrix [tiles][channels], so that
+// the products of a block are as many products of matrices. Channels come in vectors of four; what lanes behind the last channel hold is arbitrary,
 // nobody reads it.
 
 import { PANEL } from "./gemm";
@@ -9,7 +9,7 @@ import { bytesOf, LANES, roundUp, Vector, zero } from "./lib/simd";
 import { Line, OUTPUTS } from "./winogradTransform";
 
 /** Bytes of one vector for each element of the largest tile. */
-export const TILE_BYTES: usize = 16 * 8 * 8;
+export const TILE_BYTES: usize = 16 * 9 * 9;
 
 /** Bytes from plane to plane for planes of `bytes` bytes: as a power of two, all planes would share one set of the cache. */
 export function planePitch(bytes: i32): i32 {
@@ -37,6 +37,30 @@ export class Images {
 }
 
 export const IMAGES_BYTES: usize = 48;
+
+/** Images [N, H, W, C] at `pointer` with `rows` x `columns` tiles each, the first at `top` and `left`. */
+export function layOut(
+  images: Images,
+  pointer: usize,
+  N: i32,
+  H: i32,
+  W: i32,
+  C: i32,
+  rows: i32,
+  columns: i32,
+  top: i32,
+  left: i32,
+): void {
+  images.pointer = pointer;
+  images.N = N;
+  images.H = H;
+  images.W = W;
+  images.C = C;
+  images.rows = rows;
+  images.columns = columns;
+  images.top = top;
+  images.left = left;
+}
 
 /** Bytes that `prepareLines` needs. */
 export function linesBytes(W: i32, C: i32): i32 {
@@ -102,12 +126,13 @@ export function transformInput<Points>(
   tile: usize,
 ): void {
   const points = <i32>offsetof<Points>();
+  const step = Line.pixels<Points>();
   const rowBytes = <usize>points * 16;
   const pixelBytes = bytesOf(images.C);
   const planeRow = <usize>points * planeBytes;
   for (; count > 0; count--) {
-    const row = position.i * OUTPUTS + images.top;
-    const column = position.j * OUTPUTS + images.left;
+    const row = position.i * step + images.top;
+    const column = position.j * step + images.left;
     // Columns of the tile that lie in the image. The others are 0, for all channels.
     const first = min(points, max(0, -column));
     const last = max(first, min(points, images.W - column));
@@ -118,9 +143,10 @@ export function transformInput<Points>(
     const line2 = lineOf(images, position.n, row + 2) + at;
     const line3 = lineOf(images, position.n, row + 3) + at;
     const line4 = lineOf(images, position.n, row + 4) + at;
-    const line5 = lineOf(images, position.n, row + 5) + at;
-    const line6 = points == 8 ? lineOf(images, position.n, row + 6) + at : at;
-    const line7 = points == 8 ? lineOf(images, position.n, row + 7) + at : at;
+    const line5 = points > 5 ? lineOf(images, position.n, row + 5) + at : at;
+    const line6 = points > 6 ? lineOf(images, position.n, row + 6) + at : at;
+    const line7 = points > 7 ? lineOf(images, position.n, row + 7) + at : at;
+    const line8 = points > 8 ? lineOf(images, position.n, row + 8) + at : at;
     const firstColumn = tile + <usize>first * 16;
     const end = tile + <usize>last * 16;
     for (let c: usize = 0; c < pitch; c += 16) {
@@ -135,6 +161,7 @@ export function transformInput<Points>(
           line5 + offset,
           line6 + offset,
           line7 + offset,
+          line8 + offset,
           to,
           rowBytes,
         );
@@ -151,6 +178,7 @@ export function transformInput<Points>(
           from + 80,
           from + 96,
           from + 112,
+          from + 128,
           plane,
           planeBytes,
         );
@@ -217,7 +245,8 @@ export function transformGradient<Points>(
 
 /**
  * Writes `count` tiles from `position` on, which moves on: activation(A' m A + bias), as far as they lie in the images. Planes as
- * in `transformInput`; `bias` has as many elements as a plane's row; `tile` is scratch memory of TILE_BYTES.
+ * in `transformInput`; `bias` has as many elements as a plane's row, and is not added to tiles of 9 x 9, which are gradients; `tile`
+ * is scratch memory of TILE_BYTES.
  */
 export function transformOutput<Points>(
   planes: usize,
@@ -231,36 +260,37 @@ export function transformOutput<Points>(
   tile: usize,
 ): void {
   const points = <i32>offsetof<Points>();
+  const pixels = Line.pixels<Points>();
   const rowBytes = <usize>points * 16;
   const pixelBytes = bytesOf(images.C);
   const lineBytes = bytesOf(images.W * images.C);
   const planeRow = <usize>points * planeBytes;
   // Behind the rows of the half-transformed tile: a line of outputs that cannot be written as a whole.
-  const part = tile + <usize>OUTPUTS * rowBytes;
+  const part = tile + <usize>pixels * rowBytes;
   const none = f32x4.splat(0);
   for (; count > 0; count--) {
-    const row = position.i * OUTPUTS;
-    const column = position.j * OUTPUTS;
-    const rows = min(OUTPUTS, images.H - row);
-    const columns = min(OUTPUTS, images.W - column);
-    const image = images.pointer + bytesOf(((position.n * images.H + row) * images.W + column) * images.C);
+    const row = position.i * pixels + images.top;
+    const column = position.j * pixels + images.left;
+    // Rows and columns of the tile that lie in the image.
+    const firstRow = max(0, -row);
+    const first = max(0, -column);
+    const columns = min(pixels, images.W - column) - first;
+    const end = tile + <usize>min(pixels, images.H - row) * rowBytes;
+    const image =
+      images.pointer + bytesOf(((position.n * images.H + row + firstRow) * images.W + column + first) * images.C);
     for (let c: usize = 0; c < pitch; c += 16) {
       let plane = planes + c;
       for (let to = tile; to != tile + rowBytes; to += 16) {
         Line.output<Points>(plane, planeRow, to, rowBytes, false, none, 0);
         plane += planeBytes;
       }
-      const biases = v128.load(bias + c);
+      const biases = points == 9 ? none : v128.load(bias + c);
       const width = min(LANES, images.C - <i32>(c >> 2));
-      const isWhole = columns == OUTPUTS && width == LANES;
+      const isWhole = columns == pixels && width == LANES;
       let line = image + c;
-      const end = tile + <usize>rows * rowBytes;
-      for (let from = tile; from != end; from += rowBytes) {
-        if (isWhole) Line.output<Points>(from, 16, line, pixelBytes, true, biases, activation);
-        else {
-          Line.output<Points>(from, 16, part, 16, true, biases, activation);
-          storePart(line, part, columns, width, pixelBytes);
-        }
+      for (let from = tile + <usize>firstRow * rowBytes; from != end; from += rowBytes) {
+        Line.output<Points>(from, 16, isWhole ? line : part, isWhole ? pixelBytes : 16, true, biases, activation);
+        if (!isWhole) storePart(line, part + <usize>first * 16, columns, width, pixelBytes);
         line += lineBytes;
       }
     }

@@ -20,11 +20,18 @@
 
 import { Activation } from "./gemm";
 import { Line8 } from "./winogradTransform8";
+import { Line5, Line9 } from "./winogradTransform9";
 
 /** Outputs of a line. */
 export const OUTPUTS: i32 = 4;
 
-// How many products a line has, as a type: `offsetof<Points>()` is their number, known at compile time; taps are 3 less.
+// How many products a line has, as a type: `offsetof<Points>()` is their number, known at compile time. 6 is F(4, 3), 8 F(4, 5), each
+// with 3 taps less; a convolution of stride 2 has 9 on the side of its input and 5 on that of its output (winogradTransform9.ts).
+@unmanaged
+export class Points5 {
+  a: u32;
+  b: u8;
+}
 @unmanaged
 export class Points6 {
   a: u32;
@@ -34,6 +41,22 @@ export class Points6 {
 export class Points8 {
   a: u32;
   b: u32;
+}
+@unmanaged
+export class Points9 {
+  a: u32;
+  b: u32;
+  c: u8;
+}
+
+/** Which of the 5 x 5 products on the output's side of stride 2 belongs to element `q` of the 9 x 9: `skipped` is the one that the four
+ * of the odd elements do without, the last (4, 1/2) or, in the gradient by the input, the first (1, zero). */
+export function outputPlane(q: i32, skipped: i32): i32 {
+  const a = q / 9;
+  const b = q % 9;
+  const i = a < 5 ? a : a - 5 + skipped;
+  const j = b < 5 ? b : b - 5 + skipped;
+  return i * 5 + j;
 }
 
 // Constants live in memory: engines rebuild a vector constant wherever it is used, a loaded one stays in its register.
@@ -169,8 +192,18 @@ export class Line6 {
   }
 }
 
-/** The transforms for 6 or 8 products. */
+/** The transforms by the number of products. */
 export class Line {
+  /** From a tile to the next one. */
+  @inline static pixels<Points>(): i32 {
+    return offsetof<Points>() == 9 ? 2 * OUTPUTS : OUTPUTS;
+  }
+
+  /** Lines of a filter with so many products. */
+  @inline static tapCount<Points>(): i32 {
+    return offsetof<Points>() == 9 ? 3 : <i32>offsetof<Points>() - 3;
+  }
+
   @inline static input<Points>(
     at0: usize,
     at1: usize,
@@ -180,11 +213,14 @@ export class Line {
     at5: usize,
     at6: usize,
     at7: usize,
+    at8: usize,
     to: usize,
     toStep: usize,
   ): void {
-    if (offsetof<Points>() == 6) Line6.input(at0, at1, at2, at3, at4, at5, to, toStep);
-    else Line8.input(at0, at1, at2, at3, at4, at5, at6, at7, to, toStep);
+    if (offsetof<Points>() == 5) Line5.input(at0, at1, at2, at3, at4, to, toStep);
+    else if (offsetof<Points>() == 6) Line6.input(at0, at1, at2, at3, at4, at5, to, toStep);
+    else if (offsetof<Points>() == 8) Line8.input(at0, at1, at2, at3, at4, at5, at6, at7, to, toStep);
+    else Line9.input(at0, at1, at2, at3, at4, at5, at6, at7, at8, to, toStep);
   }
 
   @inline static output<Points>(
@@ -196,22 +232,28 @@ export class Line {
     bias: v128,
     activation: i32,
   ): void {
-    if (offsetof<Points>() == 6) Line6.output(from, step, to, toStep, isLast, bias, activation);
-    else Line8.output(from, step, to, toStep, isLast, bias, activation);
+    if (offsetof<Points>() == 5) Line5.output(from, step, to, toStep, false, isLast, bias, activation);
+    else if (offsetof<Points>() == 6) Line6.output(from, step, to, toStep, isLast, bias, activation);
+    else if (offsetof<Points>() == 8) Line8.output(from, step, to, toStep, isLast, bias, activation);
+    else Line9.output(from, step, to, toStep);
   }
 
   @inline static gradient<Points>(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, toStep: usize): void {
-    if (offsetof<Points>() == 6) Line6.gradient(y0, y1, y2, y3, to, toStep);
+    if (offsetof<Points>() == 5) Line5.gradient(y0, y1, y2, y3, to, toStep);
+    else if (offsetof<Points>() == 6) Line6.gradient(y0, y1, y2, y3, to, toStep);
     else Line8.gradient(y0, y1, y2, y3, to, toStep);
   }
 
-  @inline static filter<Points>(from: usize, step: usize, to: usize, toStep: usize): void {
+  /** `scales` for 9 products only. */
+  @inline static filter<Points>(from: usize, step: usize, to: usize, toStep: usize, scales: usize): void {
     if (offsetof<Points>() == 6) Line6.filter(from, step, to, toStep);
-    else Line8.filter(from, step, to, toStep);
+    else if (offsetof<Points>() == 8) Line8.filter(from, step, to, toStep);
+    else Line9.filter(from, step, to, toStep, scales);
   }
 
   @inline static taps<Points>(from: usize, step: usize, to: usize, toStep: usize): void {
     if (offsetof<Points>() == 6) Line6.taps(from, step, to, toStep);
-    else Line8.taps(from, step, to, toStep);
+    else if (offsetof<Points>() == 8) Line8.taps(from, step, to, toStep);
+    else Line9.taps(from, step, to, toStep);
   }
 }

@@ -161,46 +161,61 @@ export function gradientBlock(block: readonly number[]): number[] {
   return [...sizes, kh - 1 - top, kw - 1 - left, 0];
 }
 
-/** Cost of Winograd's transforms by filter size, measured (docs/performance.md): in multiplications for a channel of a tile, and for
- * an element of a filter's channels. */
-const winogradCosts: Readonly<Record<number, { readonly tile: number; readonly filter: number }>> = {
-  3: { tile: 350, filter: 400 },
-  5: { tile: 600, filter: 1200 },
+/** What Winograd's kernels compute. */
+interface Winograd {
+  /** Products of a tile of 4 × 4 outputs. */
+  readonly planes: number;
+  /** Fewest channels on both sides, of whole vectors: shorter sums leave the error of the transforms alone, which for 5 × 5 is ten
+   * times that of 3 × 3. */
+  readonly channels: number;
+  /** Fewest tiles for the gradient by the filter, for the same reason. */
+  readonly tiles: number;
+  /** Costs of the transforms, measured (docs/performance.md): in multiplications for a channel of a tile, and for an element of a
+   * filter's channels. */
+  readonly tileCost: number;
+  readonly filterCost: number;
+}
+
+/** By filter and stride. */
+const winograd: Readonly<Record<string, Winograd>> = {
+  "3x3/1": { planes: 36, channels: 16, tiles: 0, tileCost: 350, filterCost: 400 },
+  "5x5/1": { planes: 64, channels: 32, tiles: 40, tileCost: 600, filterCost: 1200 },
+  "3x3/2": { planes: 81, channels: 16, tiles: 0, tileCost: 300, filterCost: 1000 },
 };
 /** How many times as fast Winograd's kernels must be: their rounding error is the larger one. */
 const winogradGain = 1.25;
-/** Fewest channels on both sides, of whole vectors, by the filter's size: shorter sums leave the error of the transforms alone,
- * which for 5 × 5 is ten times that of 3 × 3. */
-const winogradChannels: { readonly [size: number]: number } = { 3: 16, 5: 32 };
-/** Fewest tiles for the gradient of a 5 × 5 filter, for the same reason. */
-const winogradTiles = 40;
 /** Largest transformed filter, in bytes: a quarter of what sessions may use in workerd. */
 const winogradBytes = 16 * 2 ** 20;
 
-/** Whether Winograd's kernels are better for a convolution with this block, or for its gradient with respect to the filter.
- * Follows from the shapes alone, so that the bits do too. */
-export function suitsWinograd(block: readonly number[], pass: "convolution" | "filter"): boolean {
-  const [n, , , c, outH, outW, channels, kh, kw, ...steps] = block;
-  const cost = winogradCosts[kh];
-  if (!cost || kw !== kh || steps.slice(0, 4).some((step) => step !== 1)) return false;
+export type ConvolutionPass = "convolution" | "input" | "filter";
+
+/** Whether Winograd's kernels are better for a convolution with this block, or for its gradient with respect to the filter or, with
+ * a stride of 2, the input. Follows from the shapes alone, so that the bits do too. */
+export function suitsWinograd(block: readonly number[], pass: ConvolutionPass): boolean {
+  const [n, h, w, c, outH, outW, channels, kh, kw, strideH, strideW, dilationH, dilationW, top, left] = block;
+  const kind = winograd[`${kh}x${kw}/${strideH}`];
+  if (!kind || strideW !== strideH || dilationH !== 1 || dilationW !== 1) return false;
+  // Inputs behind the last window have a gradient of 0, which Winograd's rounding would miss.
+  if (pass === "input" && (2 * outH + 1 - top < h || 2 * outW + 1 - left < w)) return false;
   // Channels come in vectors of four.
   const [from, to] = [4 * Math.ceil(c / 4), 4 * Math.ceil(channels / 4)];
-  if (Math.min(from, to) < winogradChannels[kh]) return false;
-  // A tile has 4 × 4 outputs, for as many inputs and products as these see.
+  if (Math.min(from, to) < kind.channels) return false;
   const tiles = n * Math.ceil(outH / 4) * Math.ceil(outW / 4);
-  const planes = (kh + 3) ** 2;
-  if (pass === "filter" && kh === 5 && tiles < winogradTiles) return false;
+  if (pass === "filter" && tiles < kind.tiles) return false;
   const products = c * channels;
-  if (4 * planes * products > winogradBytes) return false;
+  if (4 * kind.planes * products > winogradBytes) return false;
   const direct = n * outH * outW * kh * kw * products;
-  return direct >= winogradGain * (tiles * (planes * products + cost.tile * (from + to)) + cost.filter * products);
+  return (
+    direct >=
+    winogradGain * (tiles * (kind.planes * products + kind.tileCost * (from + to)) + kind.filterCost * products)
+  );
 }
 
 /** Whether the session wants Winograd's kernels for such a convolution and has them. */
 export function usesWinograd(
   k: KernelContext,
   block: readonly number[],
-  pass: "convolution" | "filter" = "convolution",
+  pass: ConvolutionPass = "convolution",
 ): boolean {
   return k.convolution === "auto" && k.has("conv2dWinograd") && suitsWinograd(block, pass);
 }
