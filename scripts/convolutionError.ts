@@ -55,6 +55,7 @@ const scenarios: readonly Scenario[] = [
 
 const cases: readonly Geometry[] = [
   geometry({ N: 2, H: 16, W: 16, C: 32, K: 32 }),
+  geometry({ N: 6, H: 32, W: 32, C: 32, K: 32, strides: [2, 2] }),
   geometry({ N: 4, H: 14, W: 14, C: 32, K: 32, filter: [5, 5] }),
 ];
 
@@ -78,7 +79,7 @@ async function run(g: Geometry, data: Data, convolution: "auto" | "direct"): Pro
       [g.N, ...g.output, g.K],
     ];
     const inputs = shapes.map((shape) => tf.placeholder(tf.float32, shape));
-    const y = tf.nn.conv2d(inputs[0]!, inputs[1]!);
+    const y = tf.nn.conv2d(inputs[0]!, inputs[1]!, { strides: g.strides });
     const [dx, dw] = tf.gradients(y, [inputs[0]!, inputs[1]!], { gradYs: [inputs[2]!] });
     return { feeds: new Map(inputs.map((input, i) => [input, data[i]!] as const)), fetches: [y, dx!, dw!] };
   });
@@ -117,6 +118,7 @@ const row = (...cells: string[]): void => console.log(`| ${cells.join(" | ")} |`
 row("filter, of what", "inputs", "direct: median", "worst channel", "Winograd: median", "worst channel");
 row("---", "---", "---", "---", "---", "---");
 for (const g of cases) {
+  const kind = `${g.filter.join(" × ")}${g.strides[0] === 1 ? "" : `, stride ${g.strides[0]}`},`;
   for (const { name, spoil } of scenarios) {
     const lengths = lengthsOf(g);
     const data: Data = [numbers(lengths[0], 1), numbers(lengths[1], 2), numbers(lengths[2], 3)];
@@ -126,17 +128,23 @@ for (const g of cases) {
     const print = (pass: Pass, what: string, counts: (index: number) => boolean = () => true): void => {
       const channels = pass === "dx" ? g.C : g.K;
       const errors = [direct, auto].flatMap((got) => errorsOf(got[pass], exact[pass].values, channels, counts));
-      row(`${g.filter.join(" × ")} ${what}`, name, ...errors.map(format));
+      row(`${kind} ${what}`, name, ...errors.map(format));
     };
     for (const pass of ["y", "dx", "dw"] as const) print(pass, pass);
     if (!name.startsWith("one pixel")) continue;
-    // Outputs of the same tile, or its neighbours, that do not see the outlier: direct sums know nothing of it.
-    const reach = g.filter[0] >> 1;
-    const sees = (pixel: number): boolean =>
-      pixel < g.H * g.W &&
-      Math.abs(Math.floor(pixel / g.W) - outlier[0]) <= reach &&
-      Math.abs((pixel % g.W) - outlier[1]) <= reach;
-    print("y", "y that does not see it", (i) => !sees(Math.floor(i / g.K)));
-    print("dx", "dx that does not see it", (i) => !sees(Math.floor(i / g.C)));
+    // Elements of the same tile, or its neighbours, that do not see the outlier: direct sums know nothing of it.
+    const isSeen = ([row, column]: Pair, [o, p]: Pair): boolean =>
+      [row - o * g.strides[0] + g.pads[0], column - p * g.strides[1] + g.pads[1]].every(
+        (tap) => tap >= 0 && tap < g.filter[0],
+      );
+    const pixelOf = (pixel: number, width: number): Pair => [Math.floor(pixel / width), pixel % width];
+    print("y", "y that does not see it", (i) => {
+      const pixel = Math.floor(i / g.K);
+      return pixel >= g.output[0] * g.output[1] || !isSeen(outlier, pixelOf(pixel, g.output[1]));
+    });
+    print("dx", "dx that does not see it", (i) => {
+      const pixel = Math.floor(i / g.C);
+      return pixel >= g.H * g.W || !isSeen(pixelOf(pixel, g.W), outlier);
+    });
   }
 }
