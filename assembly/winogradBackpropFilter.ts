@@ -135,9 +135,9 @@ function transformSums<Points>(dw: usize, sums: usize, step: usize, C: i32, K: i
       const width = min(LANES, K - k);
       let to = dw + bytesOf(c * K + k);
       for (let from = tile; from != part; from += row) {
-        if (width == LANES) transform.Line.taps<Points>(from, 16, to, tapBytes);
-        else {
-          transform.Line.taps<Points>(from, 16, part, 16);
+        const isWhole = width == LANES;
+        transform.Line.taps<Points>(from, 16, isWhole ? to : part, isWhole ? tapBytes : 16);
+        if (!isWhole) {
           for (let v = 0; v < taps; v++)
             Vector.storeTail(to + <usize>v * tapBytes, v128.load(part + <usize>v * 16), width);
         }

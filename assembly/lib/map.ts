@@ -62,38 +62,30 @@ export function withVector<Operation>(y: usize, a: usize, b: v128, n: i32): void
 
 /** y[r, j] = op(a[r, j], row[j]) for n = rows * length elements. `y` may be `a`. */
 export function withRow<Operation>(y: usize, a: usize, row: usize, n: i32, length: i32): void {
-  if (length >= LONG_ROW) {
-    const pitch = bytesOf(length);
-    const end = y + bytesOf(n);
-    for (; y != end; y += pitch) {
-      sameShape<Operation>(y, a, row, length);
-      a += pitch;
+  let rest = n;
+  if (length < LONG_ROW) {
+    // The smallest number of rows that fills whole vectors repeats the same vectors of `row`: one strip for each of them.
+    const period = length % 4 == 0 ? length : length % 2 == 0 ? length * 2 : length * 4;
+    const pitch = bytesOf(period);
+    const step = max(1, BLOCK_BYTES / <i32>pitch);
+    let periods = n / period;
+    rest -= periods * period;
+    while (periods > 0) {
+      const bytes = pitch * <usize>min(step, periods);
+      let column = 0;
+      for (let j: usize = 0; j < pitch; j += 16) {
+        strip<Operation>(y + j, a + j, Vector.loadWrapped(row, column, length), pitch, y + j + bytes);
+        column = (column + LANES) % length;
+      }
+      y += bytes;
+      a += bytes;
+      periods -= step;
     }
-    return;
   }
-  // The smallest number of rows that fills whole vectors repeats the same vectors of `row`: one strip for each of them.
-  const period = length % 4 == 0 ? length : length % 2 == 0 ? length * 2 : length * 4;
-  const pitch = bytesOf(period);
-  const step = max(1, BLOCK_BYTES / <i32>pitch);
-  let periods = n / period;
-  while (periods > 0) {
-    const bytes = pitch * <usize>min(step, periods);
-    let column = 0;
-    for (let j: usize = 0; j < pitch; j += 16) {
-      strip<Operation>(y + j, a + j, Vector.loadWrapped(row, column, length), pitch, y + j + bytes);
-      column = (column + LANES) % length;
-    }
-    y += bytes;
-    a += bytes;
-    periods -= step;
-  }
-  const rest = n % period;
-  let column = 0;
-  for (let i = 0; i < rest; i += LANES) {
-    withVector<Operation>(y, a, Vector.loadWrapped(row, column, length), min(LANES, rest - i));
-    y += 16;
-    a += 16;
-    column = (column + LANES) % length;
+  for (; rest > 0; rest -= length) {
+    sameShape<Operation>(y, a, row, length);
+    y += bytesOf(length);
+    a += bytesOf(length);
   }
 }
 
