@@ -1,7 +1,7 @@
 // The gradients of maximum and average pooling, NHWC (tensorflow/core/kernels/maxpooling_op.cc, avgpooling_op.cc).
 //
-// Where windows overlap, what arrives is added to dx, which is zero at first. Where they do not, which strides of at least the window
-// ensure, each cell is written once; and if they leave no cell out, zeros need not be written before.
+// What arrives is added to dx, which is zero at first. Where windows do not overlap, which strides of at least the window ensure, and
+// channels fill vectors, each cell is written once; and if they leave no cell out, zeros need not be written before.
 
 import * as forward from "./pool";
 import { bytesOf, LANES } from "./lib/simd";
@@ -150,17 +150,13 @@ function leaveNothing(p: forward.Pool): bool {
 
 /** Gives the gradient of every window to its cells. */
 function giveAll<Operation>(dx: usize, x: usize, y: usize, dy: usize, p: forward.Pool, bound: v128): void {
-  if (areApart(p)) {
-    if (!leaveNothing(p)) memory.fill(dx, 0, bytesOf(p.batch * p.height * p.width * p.channels));
-    if (p.channels >= LANES) toCells<Operation>(dx, x, y, dy, p, bound);
-    else eachWindow<Operation, Replace>(dx, x, y, dy, p, bound);
-  } else {
-    memory.fill(dx, 0, bytesOf(p.batch * p.height * p.width * p.channels));
-    eachWindow<Operation, Add>(dx, x, y, dy, p, bound);
-  }
+  const isReplaced = areApart(p) && p.channels >= LANES;
+  if (!isReplaced || !leaveNothing(p)) memory.fill(dx, 0, bytesOf(p.batch * p.height * p.width * p.channels));
+  if (isReplaced) toCells<Operation>(dx, x, y, dy, p, bound);
+  else addWindows<Operation>(dx, x, y, dy, p, bound);
 }
 
-function eachWindow<Operation, Way>(dx: usize, x: usize, y: usize, dy: usize, p: forward.Pool, bound: v128): void {
+function addWindows<Operation>(dx: usize, x: usize, y: usize, dy: usize, p: forward.Pool, bound: v128): void {
   const pitch = bytesOf(p.channels);
   const rowPitch = bytesOf(p.width * p.channels);
   const image = rowPitch * <usize>p.height;
@@ -187,7 +183,7 @@ function eachWindow<Operation, Way>(dx: usize, x: usize, y: usize, dy: usize, p:
         let cell = <usize>top * rowPitch + <usize>left * pitch;
         let c = p.channels * run;
         for (; c >= LANES; c -= LANES) {
-          changetype<Operation>(0).give<Way, forward.Whole>(
+          changetype<Operation>(0).give<Add, forward.Whole>(
             dx + cell,
             x + cell,
             y,
@@ -204,7 +200,7 @@ function eachWindow<Operation, Way>(dx: usize, x: usize, y: usize, dy: usize, p:
           dy += bytesOf(LANES);
         }
         if (c) {
-          changetype<Operation>(0).give<Way, forward.Part>(
+          changetype<Operation>(0).give<Add, forward.Part>(
             dx + cell,
             x + cell,
             y,
