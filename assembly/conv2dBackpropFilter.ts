@@ -9,7 +9,7 @@
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
 import { bytesOf, LANES, roundUp } from "./lib/simd";
-import { addProducts } from "./outerProduct";
+import { addProducts, RUN_BYTES } from "./outerProduct";
 
 /** Pixels whose products are summed in registers: fewer where they are so far apart, by multiples of 512 bytes, that they crowd each
  * other out of the first-level cache. */
@@ -39,12 +39,12 @@ function imagesPerBand(g: conv2d.Geometry): i32 {
   return min(g.N, max(1, min(blockPixels(g) / pixels, conv2d.BAND_BYTES / bytes)));
 }
 
-// Scratch: offsets of a window's elements, offsets of a block's pixels, packed dy, band.
-function pixelTableOffset(g: conv2d.Geometry): i32 {
+// Scratch: offsets of a window's elements, runs of a block's pixels, packed dy, band.
+function runTableOffset(g: conv2d.Geometry): i32 {
   return roundUp(g.filterH * g.filterW * g.C, 4) * 4;
 }
 function packedOffset(g: conv2d.Geometry): i32 {
-  return pixelTableOffset(g) + blockPixels(g) * 4;
+  return runTableOffset(g) + blockPixels(g) * <i32>RUN_BYTES;
 }
 function bandOffset(g: conv2d.Geometry): i32 {
   return packedOffset(g) + (packsDy(g) ? blockPixels(g) * roundUp(g.K, LANES) * 4 : 0);
@@ -77,7 +77,7 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
   const inPlace = conv2d.needsNoBorder(g);
   const columns = inPlace ? g.W : conv2d.inputColumns(g);
   layOutWindow(scratch, g, columns);
-  const pixelTable = scratch + <usize>pixelTableOffset(g);
+  const runTable = scratch + <usize>runTableOffset(g);
   const packed = packsDy(g) ? scratch + <usize>packedOffset(g) : 0;
   const imageBytes = bytesOf(g.H * g.W * g.C);
   const block = blockPixels(g);
@@ -100,15 +100,26 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
           conv2d.copyBand(band + <usize>m * bandBytes, image, g, top * g.strideH - g.padTop, seen, columns);
         }
       }
+      const pixelStep = g.outputW > 1 ? pixelBytes : g.outputH > 1 ? lineBytes : bandBytes;
       let i = 0;
       let j = 0;
       let image: usize = 0;
       for (let left = count * rows * g.outputW; left > 0; left -= block) {
         const pixels = min(block, left);
-        const end = pixelTable + bytesOf(pixels);
-        for (let entry = pixelTable; entry != end; entry += 4) {
-          store<u32>(entry, <u32>(image + <usize>i * lineBytes + <usize>j * pixelBytes));
-          if (++j == g.outputW) {
+        let run = runTable - RUN_BYTES;
+        let end: u32 = 0;
+        for (let rest = pixels; rest > 0;) {
+          const begin = <u32>(image + <usize>i * lineBytes + <usize>j * pixelBytes);
+          const length = min(rest, g.outputW - j);
+          if (rest == pixels || begin != end) {
+            run += RUN_BYTES;
+            store<u32>(run, begin);
+          }
+          end = begin + <u32>length * <u32>pixelStep;
+          store<u32>(run, end, 4);
+          rest -= length;
+          j += length;
+          if (j == g.outputW) {
             j = 0;
             if (++i == rows) {
               i = 0;
@@ -116,8 +127,21 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
             }
           }
         }
+        const runs = <i32>((run - runTable) / RUN_BYTES) + 1;
         if (packed) gemm.pack(packed, dy, pixels, g.K);
-        addProducts(dw, band, scratch, depth, pixelTable, pixels, packed ? packed : dy, packed != 0, g.K);
+        addProducts(
+          dw,
+          band,
+          scratch,
+          depth,
+          runTable,
+          runs,
+          pixelStep,
+          pixels,
+          packed ? packed : dy,
+          packed != 0,
+          g.K,
+        );
         dy += bytesOf(pixels * g.K);
       }
     }

@@ -1,16 +1,21 @@
 // Sums of outer products: the microkernel under gradients with respect to a filter.
 //
 // The twin of gemm.ts for a product whose common dimension is the slow one of both operands. A tile of 4 elements x 8 channels is
-// summed in registers, see there.
+// summed in registers, see gemmPanels.ts, also for why a loop comes four times.
 
 import * as gemm from "./gemm";
 import { bytesOf, LANES, Vector } from "./lib/simd";
 
+/** Bytes of an entry of a table of runs. */
+export const RUN_BYTES: usize = 8;
+
 /**
- * dw[m, k] += sum over the pixels p of band[window[m] + pixel[p]] * dy[p, k], for `depth` elements m and all `channels` k.
+ * dw[m, k] += sum over the pixels p of band[window[m] + offset[p]] * dy[p, k], for `depth` elements m and all `channels` k.
  *
- * `window` and `pixelTable` hold u32 byte offsets, of `depth` elements and `pixels` pixels (at least 1). dy [pixels, channels] is
- * packed into panels, as `pack` in gemm.ts does, or not: then `channels` is a multiple of 4. dw [depth, channels].
+ * `window` holds u32 byte offsets of `depth` elements. Offsets of pixels come as `runs` runs, each a pair of u32 of byte offsets:
+ * of its first pixel, and of what would follow its last one; within a run pixels are `pixelStep` bytes apart, not 0. The runs have
+ * `pixels` pixels together, at least 1 each. dy [pixels, channels] is packed into panels, as `pack` in gemm.ts does, or not: then
+ * `channels` is a multiple of 4. dw [depth, channels].
  * Every sum runs over p in ascending order from 0 and is then added to dw: a result depends on its row and column only.
  */
 export function addProducts(
@@ -18,7 +23,9 @@ export function addProducts(
   band: usize,
   window: usize,
   depth: i32,
-  pixelTable: usize,
+  runTable: usize,
+  runs: i32,
+  pixelStep: usize,
   pixels: i32,
   dy: usize,
   isPacked: bool,
@@ -29,38 +36,29 @@ export function addProducts(
   const rest = depth - tiles * gemm.TILE;
   const lastWindow = window + bytesOf(tiles * gemm.TILE);
   const lastRows = <usize>(tiles * gemm.TILE) * pitch;
-  const pixelEnd = pixelTable + bytesOf(pixels);
+  const runEnd = runTable + <usize>runs * RUN_BYTES;
   for (let k = 0; k < channels; k += gemm.PANEL) {
     const width = min(gemm.PANEL, channels - k);
     const step: usize = !isPacked ? pitch : width > LANES ? 32 : 16;
     const to = dw + bytesOf(k);
-    if (tiles) tile<gemm.Rows4>(to, band, window, tiles, pixelTable, pixelEnd, dy, step, width, pitch);
-    if (rest == 1) tile<gemm.Rows1>(to + lastRows, band, lastWindow, 1, pixelTable, pixelEnd, dy, step, width, pitch);
-    else if (rest == 2)
-      tile<gemm.Rows2>(to + lastRows, band, lastWindow, 1, pixelTable, pixelEnd, dy, step, width, pitch);
-    else if (rest == 3)
-      tile<gemm.Rows3>(to + lastRows, band, lastWindow, 1, pixelTable, pixelEnd, dy, step, width, pitch);
+    const last = to + lastRows;
+    if (width > LANES) {
+      if (tiles) tile8<gemm.Rows4>(to, band, window, tiles, runTable, runEnd, pixelStep, dy, step, width, pitch);
+      if (rest == 1) tile8<gemm.Rows1>(last, band, lastWindow, 1, runTable, runEnd, pixelStep, dy, step, width, pitch);
+      else if (rest == 2)
+        tile8<gemm.Rows2>(last, band, lastWindow, 1, runTable, runEnd, pixelStep, dy, step, width, pitch);
+      else if (rest == 3)
+        tile8<gemm.Rows3>(last, band, lastWindow, 1, runTable, runEnd, pixelStep, dy, step, width, pitch);
+    } else {
+      if (tiles) tile4<gemm.Rows4>(to, band, window, tiles, runTable, runEnd, pixelStep, dy, step, width, pitch);
+      // One by one: three rows that are left over take little of the time.
+      if (rest) tile4<gemm.Rows1>(last, band, lastWindow, rest, runTable, runEnd, pixelStep, dy, step, width, pitch);
+    }
     dy += isPacked ? step * <usize>pixels : bytesOf(gemm.PANEL);
   }
 }
 
-function tile<Rows>(
-  dw: usize,
-  band: usize,
-  window: usize,
-  tiles: i32,
-  pixelTable: usize,
-  pixelEnd: usize,
-  dy: usize,
-  step: usize,
-  width: i32,
-  pitch: usize,
-): void {
-  if (width > LANES) tile8<Rows>(dw, band, window, tiles, pixelTable, pixelEnd, dy, step, width, pitch);
-  else tile4<Rows>(dw, band, window, tiles, pixelTable, pixelEnd, dy, step, width, pitch);
-}
-
-/** Sums added to dw. Inlined, as in  */
+/** Sums added to dw. Inlined, as the ends of gemmPanels.ts. */
 class Add {
   @inline static eight(dw: usize, low: v128, high: v128, width: i32): void {
     v128.store(dw, f32x4.add(v128.load(dw), low));
@@ -80,8 +78,9 @@ function tile8<Rows>(
   band: usize,
   window: usize,
   tiles: i32,
-  pixelTable: usize,
-  pixelEnd: usize,
+  runTable: usize,
+  runEnd: usize,
+  pixelStep: usize,
   dy: usize,
   step: usize,
   width: i32,
@@ -104,32 +103,121 @@ function tile8<Rows>(
     let high2 = low0;
     let high3 = low0;
     let b = dy;
-    let pixel = pixelTable;
-    do {
-      const at = <usize>load<u32>(pixel);
-      pixel += 4;
-      const b0 = v128.load(b);
-      const b1 = v128.load(b, 16);
-      b += step;
-      let a = v128.load32_splat(row0 + at);
-      low0 = f32x4.add(low0, f32x4.mul(a, b0));
-      high0 = f32x4.add(high0, f32x4.mul(a, b1));
-      if (offsetof<Rows>() > 1) {
-        a = v128.load32_splat(row1 + at);
-        low1 = f32x4.add(low1, f32x4.mul(a, b0));
-        high1 = f32x4.add(high1, f32x4.mul(a, b1));
-      }
-      if (offsetof<Rows>() > 2) {
-        a = v128.load32_splat(row2 + at);
-        low2 = f32x4.add(low2, f32x4.mul(a, b0));
-        high2 = f32x4.add(high2, f32x4.mul(a, b1));
-      }
-      if (offsetof<Rows>() > 3) {
-        a = v128.load32_splat(row3 + at);
-        low3 = f32x4.add(low3, f32x4.mul(a, b0));
-        high3 = f32x4.add(high3, f32x4.mul(a, b1));
-      }
-    } while (pixel != pixelEnd);
+    let run = runTable;
+    if (offsetof<Rows>() == gemm.TILE && row3 == row0 + 12) {
+      // Neighbours, as all channels by fours are, need one pointer instead of four.
+      do {
+        let a0 = row0 + <usize>load<u32>(run);
+        const end = row0 + <usize>load<u32>(run, 4);
+        run += RUN_BYTES;
+        do {
+          let b0 = v128.load(b);
+          let b1 = v128.load(b, 16);
+          b += step;
+          let a = v128.load32_splat(a0);
+          low0 = f32x4.add(low0, f32x4.mul(a, b0));
+          high0 = f32x4.add(high0, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 4);
+          low1 = f32x4.add(low1, f32x4.mul(a, b0));
+          high1 = f32x4.add(high1, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 8);
+          low2 = f32x4.add(low2, f32x4.mul(a, b0));
+          high2 = f32x4.add(high2, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 12);
+          low3 = f32x4.add(low3, f32x4.mul(a, b0));
+          high3 = f32x4.add(high3, f32x4.mul(a, b1));
+          a0 += pixelStep;
+          if (a0 == end) break;
+          b0 = v128.load(b);
+          b1 = v128.load(b, 16);
+          b += step;
+          a = v128.load32_splat(a0);
+          low0 = f32x4.add(low0, f32x4.mul(a, b0));
+          high0 = f32x4.add(high0, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 4);
+          low1 = f32x4.add(low1, f32x4.mul(a, b0));
+          high1 = f32x4.add(high1, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 8);
+          low2 = f32x4.add(low2, f32x4.mul(a, b0));
+          high2 = f32x4.add(high2, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 12);
+          low3 = f32x4.add(low3, f32x4.mul(a, b0));
+          high3 = f32x4.add(high3, f32x4.mul(a, b1));
+          a0 += pixelStep;
+          if (a0 == end) break;
+          b0 = v128.load(b);
+          b1 = v128.load(b, 16);
+          b += step;
+          a = v128.load32_splat(a0);
+          low0 = f32x4.add(low0, f32x4.mul(a, b0));
+          high0 = f32x4.add(high0, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 4);
+          low1 = f32x4.add(low1, f32x4.mul(a, b0));
+          high1 = f32x4.add(high1, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 8);
+          low2 = f32x4.add(low2, f32x4.mul(a, b0));
+          high2 = f32x4.add(high2, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 12);
+          low3 = f32x4.add(low3, f32x4.mul(a, b0));
+          high3 = f32x4.add(high3, f32x4.mul(a, b1));
+          a0 += pixelStep;
+          if (a0 == end) break;
+          b0 = v128.load(b);
+          b1 = v128.load(b, 16);
+          b += step;
+          a = v128.load32_splat(a0);
+          low0 = f32x4.add(low0, f32x4.mul(a, b0));
+          high0 = f32x4.add(high0, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 4);
+          low1 = f32x4.add(low1, f32x4.mul(a, b0));
+          high1 = f32x4.add(high1, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 8);
+          low2 = f32x4.add(low2, f32x4.mul(a, b0));
+          high2 = f32x4.add(high2, f32x4.mul(a, b1));
+          a = v128.load32_splat(a0, 12);
+          low3 = f32x4.add(low3, f32x4.mul(a, b0));
+          high3 = f32x4.add(high3, f32x4.mul(a, b1));
+          a0 += pixelStep;
+        } while (a0 != end);
+      } while (run != runEnd);
+    } else {
+      do {
+        const begin = <usize>load<u32>(run);
+        let a0 = row0 + begin;
+        let a1 = row1 + begin;
+        let a2 = row2 + begin;
+        let a3 = row3 + begin;
+        const end = row0 + <usize>load<u32>(run, 4);
+        run += RUN_BYTES;
+        do {
+          const b0 = v128.load(b);
+          const b1 = v128.load(b, 16);
+          b += step;
+          let a = v128.load32_splat(a0);
+          a0 += pixelStep;
+          low0 = f32x4.add(low0, f32x4.mul(a, b0));
+          high0 = f32x4.add(high0, f32x4.mul(a, b1));
+          if (offsetof<Rows>() > 1) {
+            a = v128.load32_splat(a1);
+            a1 += pixelStep;
+            low1 = f32x4.add(low1, f32x4.mul(a, b0));
+            high1 = f32x4.add(high1, f32x4.mul(a, b1));
+          }
+          if (offsetof<Rows>() > 2) {
+            a = v128.load32_splat(a2);
+            a2 += pixelStep;
+            low2 = f32x4.add(low2, f32x4.mul(a, b0));
+            high2 = f32x4.add(high2, f32x4.mul(a, b1));
+          }
+          if (offsetof<Rows>() > 3) {
+            a = v128.load32_splat(a3);
+            a3 += pixelStep;
+            low3 = f32x4.add(low3, f32x4.mul(a, b0));
+            high3 = f32x4.add(high3, f32x4.mul(a, b1));
+          }
+        } while (a0 != end);
+      } while (run != runEnd);
+    }
     Add.eight(dw, low0, high0, width);
     dw += pitch;
     if (offsetof<Rows>() > 1) {
@@ -154,8 +242,9 @@ function tile4<Rows>(
   band: usize,
   window: usize,
   tiles: i32,
-  pixelTable: usize,
-  pixelEnd: usize,
+  runTable: usize,
+  runEnd: usize,
+  pixelStep: usize,
   dy: usize,
   step: usize,
   width: i32,
@@ -174,17 +263,34 @@ function tile4<Rows>(
     let sum2 = sum0;
     let sum3 = sum0;
     let b = dy;
-    let pixel = pixelTable;
+    let run = runTable;
     do {
-      const at = <usize>load<u32>(pixel);
-      pixel += 4;
-      const b0 = v128.load(b);
-      b += step;
-      sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(row0 + at), b0));
-      if (offsetof<Rows>() > 1) sum1 = f32x4.add(sum1, f32x4.mul(v128.load32_splat(row1 + at), b0));
-      if (offsetof<Rows>() > 2) sum2 = f32x4.add(sum2, f32x4.mul(v128.load32_splat(row2 + at), b0));
-      if (offsetof<Rows>() > 3) sum3 = f32x4.add(sum3, f32x4.mul(v128.load32_splat(row3 + at), b0));
-    } while (pixel != pixelEnd);
+      const begin = <usize>load<u32>(run);
+      let a0 = row0 + begin;
+      let a1 = row1 + begin;
+      let a2 = row2 + begin;
+      let a3 = row3 + begin;
+      const end = row0 + <usize>load<u32>(run, 4);
+      run += RUN_BYTES;
+      do {
+        const b0 = v128.load(b);
+        b += step;
+        sum0 = f32x4.add(sum0, f32x4.mul(v128.load32_splat(a0), b0));
+        a0 += pixelStep;
+        if (offsetof<Rows>() > 1) {
+          sum1 = f32x4.add(sum1, f32x4.mul(v128.load32_splat(a1), b0));
+          a1 += pixelStep;
+        }
+        if (offsetof<Rows>() > 2) {
+          sum2 = f32x4.add(sum2, f32x4.mul(v128.load32_splat(a2), b0));
+          a2 += pixelStep;
+        }
+        if (offsetof<Rows>() > 3) {
+          sum3 = f32x4.add(sum3, f32x4.mul(v128.load32_splat(a3), b0));
+          a3 += pixelStep;
+        }
+      } while (a0 != end);
+    } while (run != runEnd);
     Add.four(dw, sum0, width);
     dw += pitch;
     if (offsetof<Rows>() > 1) {

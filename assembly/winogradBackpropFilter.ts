@@ -11,19 +11,17 @@ import { blockPitch, blockTiles, inputPlanes, layOutInput, layOutOutput, outputP
 import * as tiles from "./winogradTiles";
 import * as transform from "./winogradTransform";
 
-// Scratch: input and output images and the position of each, channel table, tile table, a tile, lines of both, planes of a block's
-// inputs and gradients, planes of sums.
+// Scratch: input and output images and the position of each, a run of tiles, channel table, a tile, lines of both, planes of a
+// block's inputs and gradients, planes of sums.
 const INPUT: usize = 0;
 const OUTPUT: usize = tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;
 const READ_GRADIENT: usize = READ + tiles.POSITION_BYTES;
-const CHANNEL_TABLE: usize = READ_GRADIENT + tiles.POSITION_BYTES;
+const RUN: usize = READ_GRADIENT + tiles.POSITION_BYTES;
+const CHANNEL_TABLE: usize = RUN + 16;
 
-function tileTableOffset(g: conv2d.Geometry): i32 {
-  return <i32>CHANNEL_TABLE + roundUp(g.C, LANES) * 4;
-}
 function tileOffset(g: conv2d.Geometry): i32 {
-  return tileTableOffset(g) + blockTiles(g) * 4;
+  return <i32>CHANNEL_TABLE + roundUp(g.C, LANES) * 4;
 }
 function linesOffset(g: conv2d.Geometry): i32 {
   return tileOffset(g) + <i32>tiles.TILE_BYTES;
@@ -68,9 +66,9 @@ export function conv2dWinogradBackpropFilter(dw: usize, x: usize, dy: usize, scr
   const inputPitch = bytesOf(roundUp(g.C, LANES));
   const block = blockTiles(g);
   const channelTable = scratch + CHANNEL_TABLE;
-  const tileTable = scratch + <usize>tileTableOffset(g);
+  const run = scratch + RUN;
   for (let c = 0; c < g.C; c++) store<u32>(channelTable + bytesOf(c), <u32>bytesOf(c));
-  for (let t = 0; t < block; t++) store<u32>(tileTable + bytesOf(t), <u32>(<usize>t * inputPitch));
+  store<u32>(run, 0);
 
   const input = changetype<tiles.Images>(scratch + INPUT);
   const output = changetype<tiles.Images>(scratch + OUTPUT);
@@ -101,12 +99,13 @@ export function conv2dWinogradBackpropFilter(dw: usize, x: usize, dy: usize, scr
       tiles.transformGradient<transform.Points6>(gradients, columns, gradientStep, output, readGradient, count, tile);
     else
       tiles.transformGradient<transform.Points8>(gradients, columns, gradientStep, output, readGradient, count, tile);
+    store<u32>(run, <u32>(<usize>count * inputPitch), 4);
     let from = inputs;
     let gradient = gradients;
     let to = sums;
     for (let q = 0; q < inputPlanes(g); q++) {
       if (g.strideH == 2) gradient = gradients + <usize>transform.outputPlane(q, 0) * gradientStep;
-      addProducts(to, from, channelTable, g.C, tileTable, count, gradient, true, columns);
+      addProducts(to, from, channelTable, g.C, run, 1, inputPitch, count, gradient, true, columns);
       from += inputStep;
       gradient += gradientStep;
       to += sumsStep;

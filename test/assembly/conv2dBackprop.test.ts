@@ -181,6 +181,24 @@ describe.each([false, true])("depthwise: %s", (isDepthwise) => {
     checkBoth({ H: 2, W: 2, output: [0, 0] });
   });
 
+  test("runs of pixels at a constant step, shorter and longer than what a turn of a loop takes", () => {
+    for (const W of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]) {
+      // Four neighbouring elements, some apart, and rests of a tile.
+      for (const C of [4, 5, 12]) {
+        checkBoth({ N: 2, H: 3, W, C, K: 12, padding: "same" });
+        // A line goes on where the last one ends, and images too.
+        checkBoth({ N: 3, H: 3, W, C, K: 12, filter: [1, 1] });
+        checkBoth({ H: 4, W: 2 * W, C, K: 20, strides: [1, 2], padding: "same" });
+      }
+    }
+    // Blocks of 64 and 128 pixels end within lines; columns and images of one pixel.
+    checkBoth({ N: 1, H: 5, W: 59, C: 4, K: 8 });
+    checkBoth({ N: 1, H: 5, W: 59, C: 128, K: 8, filter: [1, 1] });
+    checkBoth({ N: 2, H: 140, W: 3, C: 4, K: 8, padding: "valid" });
+    checkBoth({ N: 131, H: 3, W: 3, C: 4, K: 8, padding: "valid" });
+    expect.hasAssertions();
+  });
+
   test("the same bits wherever the buffers are; nothing is read behind them", () => {
     for (const [C, K] of [
       [3, 5],
