@@ -4,13 +4,13 @@
 //   where i = o * strideH + u * dilationH - padTop and j = p * strideW + v * dilationW - padLeft.
 // For each phase of the strides (lib/phase.ts) this is a convolution of stride 1 over dy with some of the filter's taps, rotated
 // and transposed, so the convolution's own kernel computes it and puts the pixels at the distance of the strides.
-// With few channels that would leave lanes empty, and conv2dScatter.ts takes over.
+// With few channels that would leave lanes empty, and conv2dLines.ts takes over.
 
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
+import * as lines from "./conv2dLines";
 import { packTransposed } from "./lib/packTransposed";
 import { bytesOf, roundUp } from "./lib/simd";
-import * as scatter from "./conv2dScatter";
 import * as phases from "./lib/phase";
 
 // Scratch: two phases, the geometry of a phase's convolution, a tile where pixels are spread, the convolution's own.
@@ -33,14 +33,14 @@ function ceilDiv(n: i32, by: i32): i32 {
 /** Bytes of the packed filter of `conv2dBackpropInputPackFilter`. */
 export function conv2dBackpropInputPackedBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (scatter.suits(g)) return scatter.packedBytes(g);
+  if (lines.suits(g)) return lines.packedBytes(g);
   return gemm.packedBytes(g.filterH * g.filterW * g.K, g.C);
 }
 
 /** Bytes of the scratch memory of both kernels here: enough for the largest phase. */
 export function conv2dBackpropInputScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (scatter.suits(g)) return scatter.scratchBytes(g);
+  if (lines.suits(g)) return lines.scratchBytes(g);
   const spanH = (g.filterH - 1) * g.dilationH + 1;
   const spanW = (g.filterW - 1) * g.dilationW + 1;
   const line = (ceilDiv(g.W, g.strideW) + spanW) * g.K * 4;
@@ -69,8 +69,8 @@ function columnPhase(scratch: usize, g: conv2d.Geometry, first: i32): phases.Pha
  */
 export function conv2dBackpropInputPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (scatter.suits(g)) {
-    scatter.packFilter(packed, filter, g);
+  if (lines.suits(g)) {
+    lines.packFilter(packed, filter, g);
     return;
   }
   for (let a = 0; a < g.strideH; a++) {
@@ -95,13 +95,13 @@ export function conv2dBackpropInputPackFilter(packed: usize, filter: usize, scra
  * dx as above, overwritten: dx [N, H, W, C], dy [N, outputH, outputW, K] where `geometry` is that of the convolution that went
  * forward; `packed` from `conv2dBackpropInputPackFilter`; `scratch` of `conv2dBackpropInputScratchBytes`, 16-byte aligned. No two
  * of them overlap. Order: a sum runs over the taps of its phase from the last to the first, over k within a tap; with few channels
- * sums over k are added in the order of dy's pixels.
+ * sums over the lines of taps in ascending order, over k within a line, are added in the order of the taps of a line.
  */
 export function conv2dBackpropInput(dx: usize, dy: usize, packed: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
   if (g.N <= 0 || g.H <= 0 || g.W <= 0 || g.C <= 0) return;
-  if (scatter.suits(g)) {
-    scatter.propagate(dx, dy, packed, scratch, g);
+  if (lines.suits(g)) {
+    lines.propagate(dx, dy, packed, scratch, g);
     return;
   }
   const inner = changetype<conv2d.Geometry>(scratch + INNER);

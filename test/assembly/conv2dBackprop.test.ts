@@ -118,6 +118,73 @@ describe("the gradients of conv2d", () => {
   });
 });
 
+describe("the gradient by an input of few channels", () => {
+  test("lines around the blocks of pixels, rows around the tiles, output channels around the vectors", () => {
+    for (const W of [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 19])
+      for (const C of [1, 2, 3]) check({ N: 2, H: 4, W, C, K: 8 + (W % 4) });
+    for (const width of [1, 2, 3, 4, 5, 6, 7, 8, 10, 11]) for (const C of [1, 2, 3]) check({ C, filter: [2, width] });
+    for (const K of [7, 8, 9, 11, 12, 33]) check({ C: 1, K, filter: [5, 5] });
+  });
+
+  test("lines of dy that are kept: strides and dilations that do not divide each other, lines that nothing reaches", () => {
+    for (const strides of [
+      [1, 1],
+      [2, 3],
+      [3, 2],
+      [4, 5],
+    ] as Pair[])
+      for (const dilations of [
+        [1, 1],
+        [2, 3],
+        [3, 2],
+      ] as Pair[])
+        for (const filter of [
+          [3, 3],
+          [4, 1],
+          [1, 5],
+        ] as Pair[])
+          for (const padding of ["same", "valid"] as const)
+            check({ N: 2, H: 17, W: 18, C: 2, K: 9, strides, dilations, filter, padding });
+    check({ C: 1, K: 8, H: 5, W: 5, output: [9, 9], pads: [6, 6] });
+    check({ C: 1, K: 8, H: 9, W: 9, output: [2, 2], pads: [0, 0] });
+  });
+
+  test("an infinity or a NaN in dy or in the filter reaches the elements that see it, and no others", () => {
+    const g = geometry({ N: 2, H: 6, W: 11, C: 1, K: 8, filter: [3, 5] });
+    const [x, filter, dy] = data(g, 5);
+    for (const value of [Infinity, NaN]) {
+      for (const [at, isFilter] of [
+        [0, true],
+        [filter.length - 1, true],
+        [8 * 12 + 3, false],
+        [dy.length - 1, false],
+      ] as const) {
+        const given: Data = [x, filter.slice(), dy.slice()];
+        given[isFilter ? 1 : 2][at] = value;
+        const want = reference(g, ...given).dx.values;
+        const { dx } = run(g, given);
+        expect(Array.from(dx, Number.isFinite)).toEqual(Array.from(want, Number.isFinite));
+        expect(Array.from(dx, Number.isNaN)).toEqual(Array.from(want, Number.isNaN));
+      }
+    }
+  });
+
+  test("the same bits for a pixel wherever it is in a line", () => {
+    // One pixel of dy in turn: the same window of dx, shifted.
+    const g = geometry({ H: 1, W: 21, C: 1, K: 9, filter: [1, 3] });
+    const [x, filter] = data(g, 6);
+    const pixel = uniform(createRandom(7), g.K);
+    let first: Float32Array | undefined;
+    for (let p = 1; p < g.W - 1; p++) {
+      const dy = new Float32Array(g.W * g.K);
+      dy.set(pixel, p * g.K);
+      const window = run(g, [x, filter, dy]).dx.slice(p - 1, p + 2);
+      expectSame(window, (first ??= window), `pixel ${p}`);
+    }
+    expect(first!.every((value) => value !== 0)).toBe(true);
+  });
+});
+
 test.each(channels)("depthwise: %i channels", (C) => {
   for (const multiplier of [1, 2, 3, 4])
     for (const strides of pairs.slice(0, 2)) check({ C, K: C * multiplier, strides, isDepthwise: true });
@@ -150,7 +217,7 @@ describe.each([false, true])("depthwise: %s", (isDepthwise) => {
         for (const filter of filters) {
           checkBoth({ N: 2, H: 8, W: 9, C: 2, K: 5, strides, dilations, filter, padding: "same" });
           checkBoth({ H: 11, W: 13, C: 4, K: 9, strides, dilations, filter, padding: "valid" });
-          // Few input channels and many output channels have a way of their own.
+          // Few input channels have a way of their own, if the output channels are not few too.
           checkBoth({ H: 7, W: 8, C: 3, K: 17, strides, dilations, filter, padding: "same" });
         }
       }
