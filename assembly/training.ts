@@ -58,7 +58,7 @@ export { floor } from "./rounding";
 export { addInt64 } from "./scalarBinary";
 export { softmax } from "./softmax";
 export { addStrided, copyStrided, fillBytes } from "./strided";
-export { cos, exp, log } from "./unary";
+export { exp, log } from "./unary";
 export {
   conv2dWinograd,
   conv2dWinogradPackedBytes,

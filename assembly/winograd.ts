@@ -75,8 +75,7 @@ export function conv2dWinogradPackScratchBytes(): i32 {
 export function conv2dWinogradPackFilter(packed: usize, filter: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);
   if (g.strideH == 2) packStrided(packed, filterPitch(g), filter, g.C, g.K, scratch);
-  else if (g.filterH == 3) packTransformed<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
-  else packTransformed<transform.Points8>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  else packTransformed(g.filterH, packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
 /**
@@ -91,8 +90,7 @@ export function conv2dWinogradPackTransposedFilter(
   geometry: usize,
 ): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  if (g.filterH == 3) packTransformedBack<transform.Points6>(packed, filterPitch(g), filter, g.C, g.K, scratch);
-  else packTransformedBack<transform.Points8>(packed, filterPitch(g), filter, g.C, g.K, scratch);
+  packTransformedBack(g.filterH, g.filterH + 3, packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
 // Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes.

@@ -53,7 +53,7 @@ export function conv2dWinogradBackpropInputPackFilter(
   geometry: usize,
 ): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  packTransformedBack<transform.Points9>(packed, filterPitch(g), filter, g.K, g.C, scratch);
+  packTransformedBack(3, 9, packed, filterPitch(g), filter, g.K, g.C, scratch);
 }
 
 // Scratch: Product, input and output images and the position of each, segment table, row table, zeros, a tile, lines, planes.

@@ -2,7 +2,7 @@
 
 import { PANEL } from "./gemm";
 import { bytesOf, LANES, Vector } from "./lib/simd";
-import { Line, OUTPUTS, Points9 } from "./winogradTransform";
+import { Line, OUTPUTS, Points6, Points8, Points9 } from "./winogradTransform";
 import { BACK_TAP_SCALES, TAP_SCALES } from "./winogradTransform9";
 import { TILE_BYTES } from "./winogradTiles";
 
@@ -21,8 +21,14 @@ function copyTaps(scratch: usize, from: usize, taps: i32, step: isize, width: i3
   }
 }
 
-/** G g G' of the taps in `scratch`: its vectors are written to `to`, `step` bytes apart. */
-function transform<Points>(to: usize, step: usize, scratch: usize, scales: usize = 0): void {
+/** G g G' of the taps in `scratch`, for so many products a line: its vectors are written to `to`, `step` bytes apart. */
+function transform(products: i32, to: usize, step: usize, scratch: usize, scales: usize): void {
+  if (products == 6) transformLines<Points6>(to, step, scratch, scales);
+  else if (products == 8) transformLines<Points8>(to, step, scratch, scales);
+  else transformLines<Points9>(to, step, scratch, scales);
+}
+
+function transformLines<Points>(to: usize, step: usize, scratch: usize, scales: usize): void {
   const points = <i32>offsetof<Points>();
   const row = <usize>Line.tapCount<Points>() * 16;
   const half = scratch + TILE_BYTES;
@@ -34,8 +40,9 @@ function transform<Points>(to: usize, step: usize, scratch: usize, scales: usize
   }
 }
 
-/** Transforms `filter` [taps][C][K] into planes `pitch` bytes apart. */
-export function packTransformed<Points>(
+/** Transforms `filter` [taps x taps][C][K] of a convolution of stride 1 into planes `pitch` bytes apart. */
+export function packTransformed(
+  taps: i32,
   packed: usize,
   pitch: usize,
   filter: usize,
@@ -43,7 +50,6 @@ export function packTransformed<Points>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = Line.tapCount<Points>() * Line.tapCount<Points>();
   const tapBytes = <isize>bytesOf(C * K);
   const panelBytes = bytesOf(C * PANEL);
   // A line of the cache at a time: the taps are often so far apart that they push each other out of it.
@@ -54,8 +60,8 @@ export function packTransformed<Points>(
         const panel = k / PANEL;
         const rowBytes: usize = K - panel * PANEL > LANES ? 32 : 16;
         const to = packed + <usize>panel * panelBytes + <usize>c * rowBytes + bytesOf(k & LANES);
-        copyTaps(scratch, filter + bytesOf(c * K + k), taps, tapBytes, min(LANES, K - k));
-        transform<Points>(to, pitch, scratch);
+        copyTaps(scratch, filter + bytesOf(c * K + k), taps * taps, tapBytes, min(LANES, K - k));
+        transform(taps + 3, to, pitch, scratch, 0);
       }
     }
   }
@@ -96,7 +102,7 @@ export function packStrided(packed: usize, pitch: usize, filter: usize, C: i32, 
     for (let c = 0; c < C; c++) {
       for (let half = 0; half < columns; half += LANES) {
         copyTaps(scratch, filter + bytesOf(c * K + first + half), 9, tapBytes, min(LANES, columns - half));
-        transform<Points9>(tile, 16, scratch, TAP_SCALES);
+        transform(9, tile, 16, scratch, TAP_SCALES);
         const to = packed + <usize>c * rowBytes + bytesOf(half);
         let entry = table;
         for (let q = tile; q != end; q += 16) {
@@ -108,8 +114,10 @@ export function packStrided(packed: usize, pitch: usize, filter: usize, C: i32, 
   }
 }
 
-/** Transforms `filter` [taps][K][C], rotated, into planes of its transpose. */
-export function packTransformedBack<Points>(
+/** Transforms `filter` [taps x taps][K][C], rotated, into planes of its transpose, for so many products a line. */
+export function packTransformedBack(
+  taps: i32,
+  products: i32,
   packed: usize,
   pitch: usize,
   filter: usize,
@@ -117,9 +125,8 @@ export function packTransformedBack<Points>(
   K: i32,
   scratch: usize,
 ): void {
-  const taps = Line.tapCount<Points>() * Line.tapCount<Points>();
   const tapBytes = <isize>bytesOf(C * K);
-  const lastTap = filter + <usize>(taps - 1) * <usize>tapBytes;
+  const lastTap = filter + <usize>(taps * taps - 1) * <usize>tapBytes;
   const tile = scratch + 2 * TILE_BYTES;
   for (let k = 0; k < K; k += PANEL) {
     const columns = min(PANEL, K - k);
@@ -130,11 +137,11 @@ export function packTransformedBack<Points>(
         for (let column = 0; column < LANES; column++) {
           const to = tile + <usize>column * TILE_BYTES;
           if (half + column < columns) {
-            copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps, -tapBytes, depth);
-            transform<Points>(to, 16, scratch, BACK_TAP_SCALES);
+            copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps * taps, -tapBytes, depth);
+            transform(products, to, 16, scratch, BACK_TAP_SCALES);
           } else memory.fill(to, 0, TILE_BYTES);
         }
-        storeTransposed<Points>(packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);
+        storeTransposed(products, packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);
       }
     }
     packed += <usize>C * rowBytes;
@@ -142,8 +149,8 @@ export function packTransformedBack<Points>(
 }
 
 /** Of each plane the first `depth` columns of four rows, as rows of a panel. */
-function storeTransposed<Points>(to: usize, rowBytes: usize, pitch: usize, tile: usize, depth: i32): void {
-  const end = tile + 16 * offsetof<Points>() * offsetof<Points>();
+function storeTransposed(products: i32, to: usize, rowBytes: usize, pitch: usize, tile: usize, depth: i32): void {
+  const end = tile + <usize>(16 * products * products);
   for (let q = tile; q != end; q += 16) {
     const r0 = v128.load(q);
     const r1 = v128.load(q + TILE_BYTES);
