@@ -62,12 +62,7 @@ export {
   conv2dWinogradScratchBytes,
 } from "./winograd";
 export { conv2dWinogradBackpropFilter, conv2dWinogradBackpropFilterScratchBytes } from "./winogradBackpropFilter";
-export {
-  conv2dWinogradBackpropInput,
-  conv2dWinogradBackpropInputPackedBytes,
-  conv2dWinogradBackpropInputPackFilter,
-  conv2dWinogradBackpropInputScratchBytes,
-} from "./winogradBackpropInput";
+export { conv2dWinogradBackpropInput, conv2dWinogradBackpropInputScratchBytes } from "./winogradBackpropInput";
 export { softmaxCrossEntropy, sparseSoftmaxCrossEntropy, sparseSoftmaxCrossEntropyInt64 } from "./crossEntropy";
 export {
   abs,

@@ -44,12 +44,12 @@ export {
   squaredDifference,
   subtract,
 } from "./elementwise";
-export { argExtremum, l2Loss, reduceMax } from "./extrema";
+export { argExtremum, l2Loss } from "./extrema";
 export { checkFinite } from "./finite";
 export { oneHot } from "./gather";
 export { heapBase } from "./index";
 export { matMul, matMulScratchBytes } from "./matMul";
-export { applyAdam, applyGradientDescent, applyMomentum } from "./optimizer";
+export { applyAdam, applyGradientDescent, applyMomentum, applyRmsProp } from "./optimizer";
 export { maxPool } from "./pool";
 export { maxPoolGrad } from "./poolGrad";
 export { randomStandardNormal, randomUniform, truncatedNormal } from "./random";
@@ -68,9 +68,4 @@ export {
   conv2dWinogradScratchBytes,
 } from "./winograd";
 export { conv2dWinogradBackpropFilter, conv2dWinogradBackpropFilterScratchBytes } from "./winogradBackpropFilter";
-export {
-  conv2dWinogradBackpropInput,
-  conv2dWinogradBackpropInputPackedBytes,
-  conv2dWinogradBackpropInputPackFilter,
-  conv2dWinogradBackpropInputScratchBytes,
-} from "./winogradBackpropInput";
+export { conv2dWinogradBackpropInput, conv2dWinogradBackpropInputScratchBytes } from "./winogradBackpropInput";

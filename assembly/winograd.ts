@@ -9,6 +9,7 @@
 import * as conv2d from "./conv2d";
 import * as gemm from "./gemm";
 import { bytesOf, LANES, roundUp } from "./lib/simd";
+import * as backpropInput from "./winogradBackpropInput";
 import * as tiles from "./winogradTiles";
 import { packStrided, packTransformed, packTransformedBack, SCRATCH_BYTES } from "./winogradFilter";
 import * as transform from "./winogradTransform";
@@ -56,10 +57,10 @@ export function blockPitch(g: conv2d.Geometry, channels: i32): i32 {
   return tiles.planePitch(blockTiles(g) * roundUp(channels, LANES) * 4);
 }
 
-/** Bytes of the transformed filter of `conv2dWinogradPackFilter`, or of its transpose. */
+/** Bytes of the transformed filter of either function that transforms one. */
 export function conv2dWinogradPackedBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
-  return outputPlanes(g) * filterPitch(g);
+  return max(outputPlanes(g) * filterPitch(g), g.strideH == 2 ? backpropInput.packedBytes(g) : 0);
 }
 
 /** Bytes of the scratch memory of both functions that transform a filter. */
@@ -82,6 +83,7 @@ export function conv2dWinogradPackFilter(packed: usize, filter: usize, scratch: 
  * Transforms the filter of a convolution for its gradient with respect to the input, which is a convolution as well, with the
  * filter rotated and transposed. `geometry` is that of the gradient: it has K as its channels C, and C as its channels K.
  * `filter` float32 [3, 3, geometry.K, geometry.C] or [5, 5, ...]; else as `conv2dWinogradPackFilter`.
+ * With a stride of 2 the gradient is no convolution, but `conv2dWinogradBackpropInput`: `geometry` is that of the convolution.
  */
 export function conv2dWinogradPackTransposedFilter(
   packed: usize,
@@ -90,7 +92,8 @@ export function conv2dWinogradPackTransposedFilter(
   geometry: usize,
 ): void {
   const g = changetype<conv2d.Geometry>(geometry);
-  packTransformedBack(g.filterH, g.filterH + 3, packed, filterPitch(g), filter, g.C, g.K, scratch);
+  if (g.strideH == 2) backpropInput.packFilter(packed, filter, scratch, g);
+  else packTransformedBack(g.filterH, g.filterH + 3, packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
 // Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes.

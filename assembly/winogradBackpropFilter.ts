@@ -104,7 +104,7 @@ export function conv2dWinogradBackpropFilter(dw: usize, x: usize, dy: usize, scr
     let gradient = gradients;
     let to = sums;
     for (let q = 0; q < inputPlanes(g); q++) {
-      if (g.strideH == 2) gradient = gradients + <usize>transform.outputPlane(q, 0) * gradientStep;
+      if (g.strideH == 2) gradient = gradients + <usize>transform.outputPlane(q) * gradientStep;
       addProducts(to, from, channelTable, g.C, run, 1, inputPitch, count, gradient, true, columns);
       from += inputStep;
       gradient += gradientStep;

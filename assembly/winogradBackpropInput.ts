@@ -9,17 +9,35 @@ import * as gemm from "./gemm";
 import { bytesOf, LANES, roundUp } from "./lib/simd";
 import { tilesOfBlock } from "./winograd";
 import { packTransformedBack } from "./winogradFilter";
+import { BACK_TAP_SCALES } from "./winogradTransform9";
 import * as tiles from "./winogradTiles";
 import * as transform from "./winogradTransform";
 
 const INPUT_PLANES: i32 = 25;
 const PLANES: i32 = 81;
 
+/** Where a tile begins: an even element of the padded input, or, if the padding is odd, an odd one, which is the image's first. */
+function beginOf(pad: i32): i32 {
+  return -(pad & -2);
+}
 function tileRows(g: conv2d.Geometry): i32 {
-  return (g.H + g.padTop + 2 * transform.OUTPUTS - 1) / (2 * transform.OUTPUTS);
+  return (g.H - beginOf(g.padTop) + 2 * transform.OUTPUTS - 1) / (2 * transform.OUTPUTS);
 }
 function tileColumns(g: conv2d.Geometry): i32 {
-  return (g.W + g.padLeft + 2 * transform.OUTPUTS - 1) / (2 * transform.OUTPUTS);
+  return (g.W - beginOf(g.padLeft) + 2 * transform.OUTPUTS - 1) / (2 * transform.OUTPUTS);
+}
+/** The first line of dy that such a tile is made of. */
+function seenFrom(pad: i32): i32 {
+  return (pad & 1) - 1;
+}
+/** Which of the transformed tile's lines element `a` of the 9 takes. */
+function lineOf(a: i32, pad: i32): i32 {
+  if (a < 5) return a;
+  return a == 7 && pad & 1 ? 0 : a - 4;
+}
+/** How often the single tap is taken. */
+function scalesOf(pad: i32): usize {
+  return BACK_TAP_SCALES + ((<usize>pad & 1) << 4);
 }
 function blockTiles(g: conv2d.Geometry): i32 {
   const floats = INPUT_PLANES * roundUp(g.K, LANES) + PLANES * roundUp(g.C, LANES);
@@ -37,23 +55,15 @@ function productPitch(g: conv2d.Geometry): i32 {
   return tiles.planePitch(blockTiles(g) * roundUp(g.C, LANES) * 4);
 }
 
-/** Bytes of the transformed filter of `conv2dWinogradBackpropInputPackFilter`. */
-export function conv2dWinogradBackpropInputPackedBytes(geometry: usize): i32 {
-  return PLANES * filterPitch(changetype<conv2d.Geometry>(geometry));
+/** Bytes of the transformed filter. */
+export function packedBytes(g: conv2d.Geometry): i32 {
+  return PLANES * filterPitch(g);
 }
 
-/**
- * Transforms `filter` float32 [3, 3, C, K] for `conv2dWinogradBackpropInput`. `packed` is 16-byte aligned, overwritten; `scratch` of
- * `conv2dWinogradPackScratchBytes`. No two of them overlap.
- */
-export function conv2dWinogradBackpropInputPackFilter(
-  packed: usize,
-  filter: usize,
-  scratch: usize,
-  geometry: usize,
-): void {
-  const g = changetype<conv2d.Geometry>(geometry);
-  packTransformedBack(3, 9, packed, filterPitch(g), filter, g.K, g.C, scratch);
+/** Transforms `filter` float32 [3, 3, C, K]: see `conv2dWinogradPackTransposedFilter`. */
+export function packFilter(packed: usize, filter: usize, scratch: usize, g: conv2d.Geometry): void {
+  const pitch = filterPitch(g);
+  packTransformedBack(3, 9, packed, pitch, filter, g.K, g.C, scratch, scalesOf(g.padTop), scalesOf(g.padLeft));
 }
 
 // Scratch: Product, input and output images and the position of each, segment table, row table, zeros, a tile, lines, planes.
@@ -86,7 +96,7 @@ export function conv2dWinogradBackpropInputScratchBytes(geometry: usize): i32 {
 
 /**
  * What conv2dBackpropInput computes, within Winograd's rounding, for strides of 2, dilations of 1 and 3 x 3: dx [N, H, W, C] is
- * overwritten; dy [N, outputH, outputW, K]; `packed` from `conv2dWinogradBackpropInputPackFilter`; `scratch` of
+ * overwritten; dy [N, outputH, outputW, K]; `packed` from `conv2dWinogradPackTransposedFilter`; `scratch` of
  * `conv2dWinogradBackpropInputScratchBytes`, 16-byte aligned. No two of them overlap. Float32 throughout.
  * Order: an element of a tile's product sums over k in ascending order; what a tile gives depends on its own inputs only.
  */
@@ -102,7 +112,9 @@ export function conv2dWinogradBackpropInput(
     memory.fill(dx, 0, bytesOf(g.N * g.H * g.W * g.C));
     return;
   }
-  const columns = roundUp(g.C, LANES);
+  const rows = tileRows(g);
+  const columns = tileColumns(g);
+  const channels = roundUp(g.C, LANES);
   const rowBytes = bytesOf(roundUp(g.K, LANES));
   const block = blockTiles(g);
   const product = changetype<gemm.Product>(scratch);
@@ -110,7 +122,7 @@ export function conv2dWinogradBackpropInput(
   product.segmentTable = scratch + SEGMENT_TABLE;
   product.segments = 1;
   product.segmentBytes = bytesOf(g.K);
-  product.pitch = bytesOf(columns);
+  product.pitch = bytesOf(channels);
   product.bias = scratch + <usize>zerosOffset(g);
   product.activation = gemm.ACTIVATION_NONE;
   store<u32>(product.segmentTable, 0);
@@ -119,9 +131,11 @@ export function conv2dWinogradBackpropInput(
 
   const input = changetype<tiles.Images>(scratch + INPUT);
   const output = changetype<tiles.Images>(scratch + OUTPUT);
-  tiles.layOut(input, dy, g.N, g.outputH, g.outputW, g.K, tileRows(g), tileColumns(g), -1, -1);
+  tiles.layOut(input, dy, g.N, g.outputH, g.outputW, g.K, rows, columns, seenFrom(g.padTop), seenFrom(g.padLeft));
   tiles.prepareLines(input, scratch + <usize>linesOffset(g));
-  tiles.layOut(output, dx, g.N, g.H, g.W, g.C, tileRows(g), tileColumns(g), -g.padTop, -g.padLeft);
+  tiles.layOut(output, dx, g.N, g.H, g.W, g.C, rows, columns, beginOf(g.padTop), beginOf(g.padLeft));
+  output.oddRows = g.padTop & 1;
+  output.oddColumns = g.padLeft & 1;
   memory.fill(scratch + READ, 0, 2 * tiles.POSITION_BYTES);
   const read = changetype<tiles.Position>(scratch + READ);
   const written = changetype<tiles.Position>(scratch + WRITTEN);
@@ -131,16 +145,19 @@ export function conv2dWinogradBackpropInput(
   const products = inputs + <usize>INPUT_PLANES * inputStep;
   const productStep = <usize>productPitch(g);
   const filterStep = <usize>filterPitch(g);
-  for (let left = g.N * tileRows(g) * tileColumns(g); left > 0; left -= block) {
+  for (let left = g.N * rows * columns; left > 0; left -= block) {
     const count = min(block, left);
     tiles.transformInput<transform.Points5>(inputs, rowBytes, inputStep, input, read, count, tile);
     let filter = packed;
     let to = products;
-    for (let q = 0; q < PLANES; q++) {
-      const from = inputs + <usize>transform.outputPlane(q, 1) * inputStep;
-      gemm.multiply(to, from, filter, count, columns, g.K, product);
-      filter += filterStep;
-      to += productStep;
+    for (let a = 0; a < 9; a++) {
+      const line = inputs + <usize>(lineOf(a, g.padTop) * 5) * inputStep;
+      for (let b = 0; b < 9; b++) {
+        const from = line + <usize>lineOf(b, g.padLeft) * inputStep;
+        gemm.multiply(to, from, filter, count, channels, g.K, product);
+        filter += filterStep;
+        to += productStep;
+      }
     }
     tiles.transformOutput<transform.Points9>(products, product.pitch, productStep, output, written, count, 0, 0, tile);
   }

@@ -3,7 +3,7 @@
 import { PANEL } from "./gemm";
 import { bytesOf, LANES, Vector } from "./lib/simd";
 import { Line, OUTPUTS, Points6, Points8, Points9 } from "./winogradTransform";
-import { BACK_TAP_SCALES, TAP_SCALES } from "./winogradTransform9";
+import { TAP_SCALES } from "./winogradTransform9";
 import { TILE_BYTES } from "./winogradTiles";
 
 /** Bytes of scratch memory: taps, half-transformed taps, four transformed tiles. */
@@ -22,20 +22,20 @@ function copyTaps(scratch: usize, from: usize, taps: i32, step: isize, width: i3
 }
 
 /** G g G' of the taps in `scratch`, for so many products a line: its vectors are written to `to`, `step` bytes apart. */
-function transform(products: i32, to: usize, step: usize, scratch: usize, scales: usize): void {
-  if (products == 6) transformLines<Points6>(to, step, scratch, scales);
-  else if (products == 8) transformLines<Points8>(to, step, scratch, scales);
-  else transformLines<Points9>(to, step, scratch, scales);
+function transform(products: i32, to: usize, step: usize, scratch: usize, rowScales: usize, columnScales: usize): void {
+  if (products == 6) transformLines<Points6>(to, step, scratch, 0, 0);
+  else if (products == 8) transformLines<Points8>(to, step, scratch, 0, 0);
+  else transformLines<Points9>(to, step, scratch, rowScales, columnScales);
 }
 
-function transformLines<Points>(to: usize, step: usize, scratch: usize, scales: usize): void {
+function transformLines<Points>(to: usize, step: usize, scratch: usize, rowScales: usize, columnScales: usize): void {
   const points = <i32>offsetof<Points>();
   const row = <usize>Line.tapCount<Points>() * 16;
   const half = scratch + TILE_BYTES;
   for (let column: usize = 0; column < row; column += 16)
-    Line.filter<Points>(scratch + column, row, half + column, row, scales);
+    Line.filter<Points>(scratch + column, row, half + column, row, rowScales);
   for (let i = 0; i < points; i++) {
-    Line.filter<Points>(half + <usize>i * row, 16, to, step, scales);
+    Line.filter<Points>(half + <usize>i * row, 16, to, step, columnScales);
     to += <usize>points * step;
   }
 }
@@ -61,7 +61,7 @@ export function packTransformed(
         const rowBytes: usize = K - panel * PANEL > LANES ? 32 : 16;
         const to = packed + <usize>panel * panelBytes + <usize>c * rowBytes + bytesOf(k & LANES);
         copyTaps(scratch, filter + bytesOf(c * K + k), taps * taps, tapBytes, min(LANES, K - k));
-        transform(taps + 3, to, pitch, scratch, 0);
+        transform(taps + 3, to, pitch, scratch, 0, 0);
       }
     }
   }
@@ -102,7 +102,7 @@ export function packStrided(packed: usize, pitch: usize, filter: usize, C: i32, 
     for (let c = 0; c < C; c++) {
       for (let half = 0; half < columns; half += LANES) {
         copyTaps(scratch, filter + bytesOf(c * K + first + half), 9, tapBytes, min(LANES, columns - half));
-        transform(9, tile, 16, scratch, TAP_SCALES);
+        transform(9, tile, 16, scratch, TAP_SCALES, TAP_SCALES);
         const to = packed + <usize>c * rowBytes + bytesOf(half);
         let entry = table;
         for (let q = tile; q != end; q += 16) {
@@ -114,7 +114,8 @@ export function packStrided(packed: usize, pitch: usize, filter: usize, C: i32, 
   }
 }
 
-/** Transforms `filter` [taps x taps][K][C], rotated, into planes of its transpose, for so many products a line. */
+/** Transforms `filter` [taps x taps][K][C], rotated, into planes of its transpose, for so many products a line, 9 with these
+ * scales of the single tap. */
 export function packTransformedBack(
   taps: i32,
   products: i32,
@@ -124,6 +125,8 @@ export function packTransformedBack(
   C: i32,
   K: i32,
   scratch: usize,
+  rowScales: usize = 0,
+  columnScales: usize = 0,
 ): void {
   const tapBytes = <isize>bytesOf(C * K);
   const lastTap = filter + <usize>(taps * taps - 1) * <usize>tapBytes;
@@ -138,7 +141,7 @@ export function packTransformedBack(
           const to = tile + <usize>column * TILE_BYTES;
           if (half + column < columns) {
             copyTaps(scratch, lastTap + bytesOf((k + half + column) * C + c), taps * taps, -tapBytes, depth);
-            transform(products, to, 16, scratch, BACK_TAP_SCALES);
+            transform(products, to, 16, scratch, rowScales, columnScales);
           } else memory.fill(to, 0, TILE_BYTES);
         }
         storeTransposed(products, packed + bytesOf(half) + <usize>c * rowBytes, rowBytes, pitch, tile, depth);

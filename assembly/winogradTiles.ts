@@ -30,13 +30,16 @@ export class Images {
   /** Where the first begins: above and left of the image if below 0. */
   top: i32;
   left: i32;
+  /** Tiles of 9 x 9 as output: 1 where they begin with an odd row or column. */
+  oddRows: i32;
+  oddColumns: i32;
   /** What is read for a line above or below the image. */
   zeros: usize;
   /** What is read for the very last line: the line, or a copy where reading a whole vector at its end would read too far. */
   lastLine: usize;
 }
 
-export const IMAGES_BYTES: usize = 48;
+export const IMAGES_BYTES: usize = 64;
 
 /** Images [N, H, W, C] at `pointer` with `rows` x `columns` tiles each, the first at `top` and `left`. */
 export function layOut(
@@ -267,7 +270,8 @@ export function transformOutput<Points>(
   const planeRow = <usize>points * planeBytes;
   // Behind the rows of the half-transformed tile: a line of outputs that cannot be written as a whole.
   const part = tile + <usize>pixels * rowBytes;
-  const none = f32x4.splat(0);
+  const oddRows = i32x4.splat(points == 9 ? -images.oddRows : 0);
+  const oddColumns = i32x4.splat(points == 9 ? -images.oddColumns : 0);
   for (; count > 0; count--) {
     const row = position.i * pixels + images.top;
     const column = position.j * pixels + images.left;
@@ -281,10 +285,10 @@ export function transformOutput<Points>(
     for (let c: usize = 0; c < pitch; c += 16) {
       let plane = planes + c;
       for (let to = tile; to != tile + rowBytes; to += 16) {
-        Line.output<Points>(plane, planeRow, to, rowBytes, false, none, 0);
+        Line.output<Points>(plane, planeRow, to, rowBytes, false, oddRows, 0);
         plane += planeBytes;
       }
-      const biases = points == 9 ? none : v128.load(bias + c);
+      const biases = points == 9 ? oddColumns : v128.load(bias + c);
       const width = min(LANES, images.C - <i32>(c >> 2));
       const isWhole = columns == pixels && width == LANES;
       let line = image + c;

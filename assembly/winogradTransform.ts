@@ -49,14 +49,11 @@ export class Points9 {
   c: u8;
 }
 
-/** Which of the 5 x 5 products on the output's side of stride 2 belongs to element `q` of the 9 x 9: `skipped` is the one that the four
- * of the odd elements do without, the last (4, 1/2) or, in the gradient by the input, the first (1, zero). */
-export function outputPlane(q: i32, skipped: i32): i32 {
+/** Which of the 5 x 5 products on the output's side of stride 2 belongs to element `q` of the 9 x 9: odd elements do without 1/2. */
+export function outputPlane(q: i32): i32 {
   const a = q / 9;
   const b = q % 9;
-  const i = a < 5 ? a : a - 5 + skipped;
-  const j = b < 5 ? b : b - 5 + skipped;
-  return i * 5 + j;
+  return (a < 5 ? a : a - 5) * 5 + (b < 5 ? b : b - 5);
 }
 
 // Constants live in memory: engines rebuild a vector constant wherever it is used, a loaded one stays in its register.
@@ -223,6 +220,7 @@ export class Line {
     else Line9.input(at0, at1, at2, at3, at4, at5, at6, at7, at8, to, toStep);
   }
 
+  /** For 9 products `bias` is `oddFirst` instead. */
   @inline static output<Points>(
     from: usize,
     step: usize,
@@ -232,10 +230,10 @@ export class Line {
     bias: v128,
     activation: i32,
   ): void {
-    if (offsetof<Points>() == 5) Line5.output(from, step, to, toStep, false, isLast, bias, activation);
+    if (offsetof<Points>() == 5) Line5.output(from, step, to, toStep, isLast, bias, activation);
     else if (offsetof<Points>() == 6) Line6.output(from, step, to, toStep, isLast, bias, activation);
     else if (offsetof<Points>() == 8) Line8.output(from, step, to, toStep, isLast, bias, activation);
-    else Line9.output(from, step, to, toStep);
+    else Line9.output(from, step, to, toStep, bias);
   }
 
   @inline static gradient<Points>(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, toStep: usize): void {

@@ -13,7 +13,9 @@
 // and the single tap needs no 1/2: its inputs become d0 - d2, d1 + d2, d2 - d1, d3 - d1, the tap is taken 1, 1/2, 1/2 and 1 times.
 //
 // For the gradient by the input it is the other way round: even inputs get F(4, 2) of the outputs' gradient, odd ones a single tap
-// of the same lines, for which the tap next to it is 0. So they share the transformed lines, and the product at 0 falls away.
+// of the same lines, for which the tap next to it is 0. So they share the transformed lines, and one product falls away. Even inputs
+// come first in a tile where the padding is even: then the tap before is 0, and the product at 0 with it. With an odd padding odd inputs
+// come first, the tap behind is 0, and the product at infinity falls away. The four are those at 1, -1, the one or the other, 1/2.
 
 import { Activation } from "./gemm";
 
@@ -23,9 +25,9 @@ const QUARTER: usize = memory.data<f32>([0.25]);
 const EIGHTH: usize = memory.data<f32>([0.125]);
 const THIRD: usize = memory.data<f32>([1.0 / 3.0]);
 const FOUR_THIRDS: usize = memory.data<f32>([4.0 / 3.0]);
-/** How often the single tap is taken, in the convolution and in its gradient by the input. */
+/** How often the single tap is taken, in the convolution and in its gradient by the input for even and for odd paddings. */
 export const TAP_SCALES: usize = memory.data<f32>([1, 0.5, 0.5, 1]);
-export const BACK_TAP_SCALES: usize = memory.data<f32>([1, 1.0 / 3.0, 1, -4.0 / 3.0]);
+export const BACK_TAP_SCALES: usize = memory.data<f32>([1, 1.0 / 3.0, 1, -4.0 / 3.0, 1, -1.0 / 3.0, 2, -8.0 / 3.0]);
 
 /** Transforms of one line of F(4, 2). Vectors come from `from`, `step` bytes apart, and go to `to`, `toStep` apart. */
 export class Line5 {
@@ -51,22 +53,18 @@ export class Line5 {
     v128.store(to + toStep, q);
   }
 
-  /** A' m: with `isSingle` of a gradient's single tap, without a product at 0. With `isLast` the outputs get `bias` and the activation. */
+  /** A' m. With `isLast` the outputs get `bias` and the activation. */
   @inline static output(
     from: usize,
     step: usize,
     to: usize,
     toStep: usize,
-    isSingle: bool,
     isLast: bool,
     bias: v128,
     activation: i32,
   ): void {
-    let y = f32x4.splat(0);
-    if (!isSingle) {
-      y = v128.load(from);
-      from += step;
-    }
+    let y = v128.load(from);
+    from += step;
     const m1 = v128.load(from);
     from += step;
     const m2 = v128.load(from);
@@ -74,7 +72,7 @@ export class Line5 {
     const h = v128.load(from + step);
     const even = f32x4.add(m1, m2);
     const odd = f32x4.sub(m1, m2);
-    y = isSingle ? f32x4.add(even, h) : f32x4.add(y, f32x4.add(even, h));
+    y = f32x4.add(y, f32x4.add(even, h));
     v128.store(to, isLast ? Activation.apply(f32x4.add(y, bias), activation) : y);
     to += toStep;
     y = f32x4.add(odd, Line5.times(HALF, h));
@@ -85,6 +83,25 @@ export class Line5 {
     to += toStep;
     y = f32x4.add(v128.load(from), f32x4.add(odd, Line5.times(EIGHTH, h)));
     v128.store(to, isLast ? Activation.apply(f32x4.add(y, bias), activation) : y);
+  }
+
+  /** The same of a gradient's single tap: the third of four products is that at 0 in the lanes of `atZero`, or at infinity. */
+  @inline static single(from: usize, step: usize, to: usize, toStep: usize, atZero: v128): void {
+    const m1 = v128.load(from);
+    from += step;
+    const m2 = v128.load(from);
+    from += step;
+    const third = v128.load(from);
+    const h = v128.load(from + step);
+    const even = f32x4.add(m1, m2);
+    const odd = f32x4.sub(m1, m2);
+    v128.store(to, f32x4.add(v128.and(third, atZero), f32x4.add(even, h)));
+    to += toStep;
+    v128.store(to, f32x4.add(odd, Line5.times(HALF, h)));
+    to += toStep;
+    v128.store(to, f32x4.add(even, Line5.times(QUARTER, h)));
+    to += toStep;
+    v128.store(to, f32x4.add(v128.andnot(third, atZero), f32x4.add(odd, Line5.times(EIGHTH, h))));
   }
 
   /** A y, of four elements of the output's gradient. */
@@ -132,11 +149,11 @@ export class Line9 {
     v128.store(to + toStep, f32x4.sub(v128.load(at7), d1));
   }
 
-  /** Eight inputs' gradients of nine products, even and odd ones by turns. */
-  @inline static output(from: usize, step: usize, to: usize, toStep: usize): void {
-    const none = f32x4.splat(0);
-    Line5.output(from, step, to, 2 * toStep, false, false, none, 0);
-    Line5.output(from + 5 * step, step, to + toStep, 2 * toStep, true, false, none, 0);
+  /** Eight inputs' gradients of nine products, even and odd ones by turns; `oddFirst` is all ones where odd ones begin, or zeros. */
+  @inline static output(from: usize, step: usize, to: usize, toStep: usize, oddFirst: v128): void {
+    const shift = toStep & <usize>i32x4.extract_lane(oddFirst, 0);
+    Line5.output(from, step, to + shift, 2 * toStep, false, oddFirst, 0);
+    Line5.single(from + 5 * step, step, to + toStep - shift, 2 * toStep, oddFirst);
   }
 
   /** G g; the single tap is taken as often as `scales` says. */

@@ -161,26 +161,14 @@ export function gradientBlock(block: readonly number[]): number[] {
   return [...sizes, kh - 1 - top, kw - 1 - left, 0];
 }
 
-/** What Winograd's kernels compute. */
-interface Winograd {
-  /** Products of a tile of 4 × 4 outputs. */
-  readonly planes: number;
-  /** Fewest channels on both sides, of whole vectors: shorter sums leave the error of the transforms alone, which for 5 × 5 is ten
-   * times that of 3 × 3. */
-  readonly channels: number;
-  /** Fewest tiles for the gradient by the filter, for the same reason. */
-  readonly tiles: number;
-  /** Costs of the transforms, measured (docs/performance.md): in multiplications for a channel of a tile, and for an element of a
-   * filter's channels. */
-  readonly tileCost: number;
-  readonly filterCost: number;
-}
-
-/** By filter and stride. */
-const winograd: Readonly<Record<string, Winograd>> = {
-  "3x3/1": { planes: 36, channels: 16, tiles: 0, tileCost: 350, filterCost: 400 },
-  "5x5/1": { planes: 64, channels: 32, tiles: 40, tileCost: 600, filterCost: 1200 },
-  "3x3/2": { planes: 81, channels: 16, tiles: 0, tileCost: 300, filterCost: 1000 },
+/** What Winograd's kernels compute, by filter and stride. Products of a tile of 4 × 4 outputs; fewest channels on both sides, of whole
+ * vectors, as shorter sums leave the error of the transforms alone, which for 5 × 5 is ten times that of 3 × 3; fewest tiles for the
+ * gradient by the filter, for the same reason; costs of the transforms, measured (docs/performance.md), in multiplications for a
+ * channel of a tile, and for an element of a filter's channels. */
+const winograd: Readonly<Record<string, readonly [number, number, number, number, number]>> = {
+  "3x3/1": [36, 16, 0, 350, 400],
+  "5x5/1": [64, 32, 40, 600, 1200],
+  "3x3/2": [81, 16, 0, 300, 1000],
 };
 /** How many times as fast Winograd's kernels must be: their rounding error is the larger one. */
 const winogradGain = 1.25;
@@ -195,20 +183,18 @@ export function suitsWinograd(block: readonly number[], pass: ConvolutionPass): 
   const [n, h, w, c, outH, outW, channels, kh, kw, strideH, strideW, dilationH, dilationW, top, left] = block;
   const kind = winograd[`${kh}x${kw}/${strideH}`];
   if (!kind || strideW !== strideH || dilationH !== 1 || dilationW !== 1) return false;
+  const [planes, fewestChannels, fewestTiles, tileCost, filterCost] = kind;
   // Inputs behind the last window have a gradient of 0, which Winograd's rounding would miss.
   if (pass === "input" && (2 * outH + 1 - top < h || 2 * outW + 1 - left < w)) return false;
   // Channels come in vectors of four.
   const [from, to] = [4 * Math.ceil(c / 4), 4 * Math.ceil(channels / 4)];
-  if (Math.min(from, to) < kind.channels) return false;
+  if (Math.min(from, to) < fewestChannels) return false;
   const tiles = n * Math.ceil(outH / 4) * Math.ceil(outW / 4);
-  if (pass === "filter" && tiles < kind.tiles) return false;
+  if (pass === "filter" && tiles < fewestTiles) return false;
   const products = c * channels;
-  if (4 * kind.planes * products > winogradBytes) return false;
+  if (4 * planes * products > winogradBytes) return false;
   const direct = n * outH * outW * kh * kw * products;
-  return (
-    direct >=
-    winogradGain * (tiles * (kind.planes * products + kind.tileCost * (from + to)) + kind.filterCost * products)
-  );
+  return direct >= winogradGain * (tiles * (planes * products + tileCost * (from + to)) + filterCost * products);
 }
 
 /** Whether the session wants Winograd's kernels for such a convolution and has them. */
@@ -220,20 +206,25 @@ export function usesWinograd(
   return k.convolution === "auto" && k.has("conv2dWinograd") && suitsWinograd(block, pass);
 }
 
-/** Calls Winograd's kernels for a convolution of `x`, or with `isGradient` for that which is a convolution's gradient. */
+/** Calls Winograd's kernels for a convolution of `x`, or for the gradient by the input that is one, or with a stride of 2 is none. */
 export function callWinograd(
   k: KernelContext,
   block: readonly number[],
   [x, filter, bias]: readonly [BufferRef, BufferRef, BufferRef | number],
-  isGradient = false,
+  pass: "convolution" | "transposed" | "input" = "convolution",
 ): void {
   const geometry = k.attributes(block);
   const packed = k.scratch(k.query("conv2dWinogradPackedBytes", geometry));
   const packScratch = k.scratch(k.query("conv2dWinogradPackScratchBytes"));
-  if (isGradient) k.call("conv2dWinogradPackTransposedFilter", packed, filter, packScratch, geometry);
-  else k.call("conv2dWinogradPackFilter", packed, filter, packScratch, geometry);
-  const scratch = k.scratch(k.query("conv2dWinogradScratchBytes", geometry));
-  k.call("conv2dWinograd", k.output(0), x, packed, bias, scratch, geometry);
+  if (pass === "convolution") k.call("conv2dWinogradPackFilter", packed, filter, packScratch, geometry);
+  else k.call("conv2dWinogradPackTransposedFilter", packed, filter, packScratch, geometry);
+  if (pass === "input") {
+    const scratch = k.scratch(k.query("conv2dWinogradBackpropInputScratchBytes", geometry));
+    k.call("conv2dWinogradBackpropInput", k.output(0), x, packed, scratch, geometry);
+  } else {
+    const scratch = k.scratch(k.query("conv2dWinogradScratchBytes", geometry));
+    k.call("conv2dWinograd", k.output(0), x, packed, bias, scratch, geometry);
+  }
 }
 
 /** What the kernels can do to a value before it is stored: the last word of the geometry block. */

@@ -100,18 +100,12 @@ export const Conv2DBackpropInput: OpDefinition = {
     emit(k) {
       requireFloat(k, 2);
       const forward = geometryBlock(k.op, k.outputShape(0), k.inputShape(1));
-      const isConvolution = convolutionGeometry(k.op).strides.every((stride) => stride === 1);
-      const block = gradientBlock(forward);
-      if (isConvolution && usesWinograd(k, block)) return callWinograd(k, block, [k.input(2), k.input(1), 0], true);
+      const operands = [k.input(2), k.input(1), 0] as const;
+      if (convolutionGeometry(k.op).strides.every((stride) => stride === 1)) {
+        const block = gradientBlock(forward);
+        if (usesWinograd(k, block)) return callWinograd(k, block, operands, "transposed");
+      } else if (usesWinograd(k, forward, "input")) return callWinograd(k, forward, operands, "input");
       const geometry = k.attributes(forward);
-      if (!isConvolution && usesWinograd(k, forward, "input")) {
-        const packed = k.scratch(k.query("conv2dWinogradBackpropInputPackedBytes", geometry));
-        const packScratch = k.scratch(k.query("conv2dWinogradPackScratchBytes"));
-        k.call("conv2dWinogradBackpropInputPackFilter", packed, k.input(1), packScratch, geometry);
-        const scratch = k.scratch(k.query("conv2dWinogradBackpropInputScratchBytes", geometry));
-        k.call("conv2dWinogradBackpropInput", k.output(0), k.input(2), packed, scratch, geometry);
-        return;
-      }
       const packed = k.scratch(k.query("conv2dBackpropInputPackedBytes", geometry));
       const scratch = k.scratch(k.query("conv2dBackpropInputScratchBytes", geometry));
       k.call("conv2dBackpropInputPackFilter", packed, k.input(1), scratch, geometry);

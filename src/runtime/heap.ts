@@ -2,7 +2,8 @@
 import type { DType, TypedArray } from "../graph/dtype.ts";
 import { InternalError, ResourceExhaustedError } from "../graph/errors.ts";
 
-const alignment = 16;
+/** A line of the cache: vectors of neighbouring channels shall not lie in two of them. */
+const alignment = 64;
 const pageBytes = 65_536;
 
 interface Block {
@@ -21,7 +22,7 @@ type Views = {
   readonly uint16: Uint16Array;
 };
 
-/** First-fit allocation with coalescing. Blocks are aligned to 16 bytes and few: a plan's tensors are not blocks of
+/** First-fit allocation with coalescing. Blocks are aligned to lines of the cache and few: a plan's tensors are not blocks of
  * their own but places in the arena. */
 export class Heap {
   readonly memory: WebAssembly.Memory;
@@ -33,7 +34,7 @@ export class Heap {
 
   constructor(memory: WebAssembly.Memory, base: number) {
     this.memory = memory;
-    this.#end = base;
+    this.#end = Math.ceil(base / alignment) * alignment;
     this.#views = viewsOf(memory.buffer);
   }
 

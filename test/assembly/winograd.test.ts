@@ -66,10 +66,10 @@ function backpropInput(
 ): Float32Array {
   const arena = new Arena(shift);
   const attributes = arena.attributes(...blockOf(g)).pointer;
-  const packed = arena.scratch(kernels.conv2dWinogradBackpropInputPackedBytes(attributes));
+  const packed = arena.scratch(kernels.conv2dWinogradPackedBytes(attributes));
   const packScratch = arena.scratch(kernels.conv2dWinogradPackScratchBytes());
   const weights = atEnd ? arena.inputAtEnd(filter) : arena.input(filter);
-  kernels.conv2dWinogradBackpropInputPackFilter(packed.pointer, weights.pointer, packScratch.pointer, attributes);
+  kernels.conv2dWinogradPackTransposedFilter(packed.pointer, weights.pointer, packScratch.pointer, attributes);
   arena.check();
 
   const transformed = packed.values;

@@ -64,13 +64,24 @@ const strided: Scheme = {
   steps: [8, 4],
 };
 
-/** Its gradient by the input: F(4, 2) for the even elements, and for the odd ones the same without 0. */
-const stridedBack: Scheme = {
-  input: [...pair.input, ...pair.input.slice(1)],
-  filter: [...pair.filter.map((row) => spread(row, 3, 0)), ...pair.filter.slice(1).map((row) => tap(row[1]!))],
-  output: [...pair.output.map((row) => spread(row, 8, 0)), ...pair.output.slice(1).map((row) => spread(row, 8, 1))],
-  steps: [4, 8],
-};
+/** Its gradient by the input: F(4, 2) for the even elements, and for the odd ones the same without 0 or, where they come first in a
+ * tile because the padding is odd, without infinity. */
+function stridedBack(pad: number): Scheme {
+  const isOdd = pad % 2 === 1;
+  const without = (rows: Matrix): Matrix => rows.filter((_, i) => i !== (isOdd ? 4 : 0));
+  return {
+    input: [...pair.input, ...without(pair.input)],
+    filter: [
+      ...pair.filter.map((row) => spread(row, 3, 0)),
+      ...without(pair.filter).map((row) => tap(row[isOdd ? 0 : 1]!)),
+    ],
+    output: [
+      ...pair.output.map((row) => spread(row, 8, isOdd ? 1 : 0)),
+      ...without(pair.output).map((row) => spread(row, 8, isOdd ? 0 : 1)),
+    ],
+    steps: [4, 8],
+  };
+}
 
 /** By taps and stride. */
 const schemes: Readonly<Record<string, Scheme>> = {
@@ -104,8 +115,8 @@ const schemes: Readonly<Record<string, Scheme>> = {
 const transposed = (m: Matrix): Matrix => m[0].map((_, j) => m.map((row) => row[j]));
 const times = (a: Matrix, b: Matrix): Matrix =>
   a.map((row) => b[0].map((_, j) => row.reduce((sum, value, i) => sum + value * b[i][j], 0)));
-/** m X m'. */
-const around = (m: Matrix, x: Matrix): Matrix => times(times(m, x), transposed(m));
+/** m X n'. */
+const around = (m: Matrix, x: Matrix, n: Matrix = m): Matrix => times(times(m, x), transposed(n));
 
 const square = (size: number, at: (i: number, j: number) => number): Matrix =>
   Array.from({ length: size }, (_, i) => Array.from({ length: size }, (_, j) => Math.abs(at(i, j))));
@@ -131,9 +142,11 @@ interface Bounds {
   readonly dw: Float64Array;
 }
 
-/** Of a convolution as `scheme` computes it, whose tiles begin at `from` on the input and at `to` on the output. */
+/** Of a convolution as `scheme` computes its lines, and `across` its columns, whose tiles begin at `from` on the input and at `to` on the
+ * output. */
 function boundsOf(
   scheme: Scheme,
+  across: Scheme,
   g: Geometry,
   x: ArrayLike<number>,
   filter: ArrayLike<number>,
@@ -156,6 +169,7 @@ function boundsOf(
     around(
       scheme.filter,
       square(taps, (u, v) => filter[(u * taps + v) * g.C * g.K + ck]),
+      across.filter,
     ),
   );
   const size = input.length;
@@ -166,27 +180,27 @@ function boundsOf(
     const seen = [n, i * steps[0] + from[0], j * steps[0] + from[1]];
     const given = [n, i * steps[1] + to[0], j * steps[1] + to[1]];
     const inputs = Array.from({ length: g.C }, (_, c) =>
-      around(input, tileOf(x, [g.H, g.W], g.C, seen, c, input[0].length)),
+      around(input, tileOf(x, [g.H, g.W], g.C, seen, c, input[0].length), across.input),
     );
     for (let k = 0; k < g.K; k++) {
       const product = square(size, (a, b) =>
         inputs.reduce((sum, d, c) => sum + d[a][b] * filters[c * g.K + k][a][b], 0),
       );
-      around(transposed(output), product).forEach((line, p) =>
+      around(transposed(output), product, transposed(across.output)).forEach((line, p) =>
         line.forEach((value, q) => {
           const [row, column] = [given[1] + p, given[2] + q];
           if (row < 0 || row >= g.output[0] || column < 0 || column >= g.output[1]) return;
           y[((n * g.output[0] + row) * g.output[1] + column) * g.K + k] = forward * value;
         }),
       );
-      const gradient = around(output, tileOf(dy, g.output, g.K, given, k, output[0].length));
+      const gradient = around(output, tileOf(dy, g.output, g.K, given, k, output[0].length), across.output);
       for (let c = 0; c < g.C; c++)
         for (let a = 0; a < size; a++)
           for (let b = 0; b < size; b++) sums[c * g.K + k][a][b] += inputs[c][a][b] * gradient[a][b];
     }
   }
   sums.forEach((sum, ck) =>
-    around(transposed(scheme.filter), sum).forEach((row, u) =>
+    around(transposed(scheme.filter), sum, transposed(across.filter)).forEach((row, u) =>
       row.forEach((value, v) => (dw[(u * taps + v) * g.C * g.K + ck] = backward * value)),
     ),
   );
@@ -202,13 +216,17 @@ export function errorBounds(
 ): Bounds & { readonly dx: Float64Array } {
   const [taps, stride] = [g.filter[0], g.strides[0]];
   const scheme = schemes[`${taps}/${stride}`];
-  const { y, dw } = boundsOf(scheme, g, x, filter, dy, [-g.pads[0], -g.pads[1]], [0, 0]);
+  const { y, dw } = boundsOf(scheme, scheme, g, x, filter, dy, [-g.pads[0], -g.pads[1]], [0, 0]);
   const back = gradientGeometry(g);
   const weights = rotated(g, filter);
-  const dx =
-    stride === 1
-      ? boundsOf(scheme, back, dy, weights, x, [-back.pads[0], -back.pads[1]], [0, 0])
-      : boundsOf(stridedBack, back, dy, weights, x, [-1, -1], [-g.pads[0], -g.pads[1]]);
+  if (stride === 1) {
+    const dx = boundsOf(scheme, scheme, back, dy, weights, x, [-back.pads[0], -back.pads[1]], [0, 0]);
+    return { y, dx: dx.y, dw };
+  }
+  const [rows, columns] = g.pads.map(stridedBack);
+  const [from, to] = [(pad: number) => (pad % 2) - 1, (pad: number) => (pad % 2) - pad];
+  const [top, left] = g.pads;
+  const dx = boundsOf(rows!, columns!, back, dy, weights, x, [from(top), from(left)], [to(top), to(left)]);
   return { y, dx: dx.y, dw };
 }
 
