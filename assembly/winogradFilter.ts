@@ -72,7 +72,7 @@ const SHARED: i32 = OUTPUTS + 1;
 
 /**
  * Where the filter of stride 2 has element (a, b) of the 9 x 9 for channel 0 of a panel: elements that are multiplied for the same
- * output follow each other in the depth of one plane, see `segmentsOf`.
+ * output follow each other in the depth of one plane, as `layOutSegments` in winograd.ts finds them.
  */
 function layOutPanel(table: usize, panel: i32, pitch: usize, C: i32, rowBytes: usize): void {
   for (let a = 0; a < 9; a++) {

