@@ -118,14 +118,13 @@ export function multiply(
       if (width > LANES) panel8<Rows4>(c + column, base, packed, 0, tiles, j, width, product);
       else panel4<Rows4>(c + column, base, packed, 0, tiles, j, width, product);
     }
-    // Three rows that are left over take little of the time of a panel of 4: one by one is enough there.
     const last = lastRows + column;
-    if (!rest) {
-      // All rows are in tiles.
-    } else if (width <= LANES) panel4<Rows1>(last, base, packed, done, rest, j, width, product);
-    else if (rest == 1) panel8<Rows1>(last, base, packed, done, 1, j, width, product);
+    if (width <= LANES) {
+      // One by one: three rows that are left over take little of the time.
+      if (rest) panel4<Rows1>(last, base, packed, done, rest, j, width, product);
+    } else if (rest == 1) panel8<Rows1>(last, base, packed, done, 1, j, width, product);
     else if (rest == 2) panel8<Rows2>(last, base, packed, done, 1, j, width, product);
-    else panel8<Rows3>(last, base, packed, done, 1, j, width, product);
+    else if (rest == 3) panel8<Rows3>(last, base, packed, done, 1, j, width, product);
     packed += panelBytes;
   }
 }

@@ -146,8 +146,8 @@ export function layOutOutput(images: tiles.Images, y: usize, g: conv2d.Geometry)
  * and 3 x 3: y [N, outputH, outputW, K] is overwritten; x [N, H, W, C]; `packed` from `conv2dWinogradPackFilter` or, for a gradient,
  * `conv2dWinogradPackTransposedFilter`; `bias` [K] or 0 for none; `scratch` of `conv2dWinogradScratchBytes`, 16-byte aligned. No two
  * of them overlap. The padding may be below 0. Float32 throughout.
- * Order: an element of a tile's product sums over c in ascending order, with stride 2 over even rows and columns first; what a tile gives depends on its own inputs only.
- * So an infinite or NaN input may make outputs of a tile NaN that do not see it, and an infinite one those NaN that do.
+ * Order: an element of a tile's product sums over c in ascending order, with stride 2 over even rows and columns first; what a tile
+ * gives depends on its own inputs only. So an infinite or NaN input may make outputs of a tile NaN that do not see it, and an infinite one those NaN that do.
  */
 export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, scratch: usize, geometry: usize): void {
   const g = changetype<conv2d.Geometry>(geometry);

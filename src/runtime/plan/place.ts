@@ -1,6 +1,5 @@
 /** Placing buffers in the arena by lifetime: largest first, each in the lowest gap that is free while it lives. */
-
-export const alignment = 64;
+import { alignment } from "../heap.ts";
 
 /** Something with a size and a lifetime in steps (both ends included). */
 export interface Placeable {
