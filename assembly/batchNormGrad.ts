@@ -19,7 +19,7 @@ import { bytesOf, LANES, Vector } from "./lib/simd";
 
 /** Most and fewest periods whose sums float32 adds up before float64 takes over, and the bytes of x that they should have: its
  * strips and those of dy then stay in the first-level cache. */
-const CHUNK: i32 = 256;
+const CHUNK: i32 = 64;
 const CHUNK_MIN: i32 = 32;
 const CHUNK_BYTES: i32 = 8 << 10;
 /** Aim for the size of a block of periods whose dx is computed in strips, in bytes, and the fewest of them. */

@@ -13,6 +13,8 @@ import { bytesOf, LANES, roundUp } from "./lib/simd";
 const PIVOT_ROWS: i32 = 16;
 /** Rows of a chunk: how many squares float32 adds up before float64 takes over. A multiple of every period's rows. */
 const CHUNK: i32 = 256;
+/** Periods whose sums run on in registers. Those of a chunk's blocks are added up in memory, so that rounding errors add up less. */
+const BLOCK: i32 = 32;
 /** Elements of a wide strip: a whole cache line, so that a chunk need not stay in the first-level cache. */
 const WIDE: i32 = 4 * LANES;
 
@@ -77,13 +79,23 @@ function firstPivot(pivot: usize, x: usize, rows: i32, channels: i32): void {
 /** Sums of x - pivot and of its square over periods of `width` bytes. */
 function addDeviations(sums: usize, sumsOfSquares: usize, x: usize, pivot: usize, width: usize, periods: i32): void {
   const wide = width - (width % bytesOf(WIDE));
-  let at: usize = 0;
-  for (; at < wide; at += bytesOf(WIDE)) {
-    wideStrip(sums + at, sumsOfSquares + at, x + at, pivot + at, width, periods);
+  memory.fill(sums, 0, 2 * width);
+  for (; periods > 0; periods -= BLOCK) {
+    const count = min(periods, BLOCK);
+    let at: usize = 0;
+    for (; at < wide; at += bytesOf(WIDE)) {
+      wideStrip(sums + at, sumsOfSquares + at, x + at, pivot + at, width, count);
+    }
+    for (; at < width; at += bytesOf(LANES)) {
+      strip(sums + at, sumsOfSquares + at, x + at, pivot + at, width, count);
+    }
+    x += width * <usize>count;
   }
-  for (; at < width; at += bytesOf(LANES)) {
-    strip(sums + at, sumsOfSquares + at, x + at, pivot + at, width, periods);
-  }
+}
+
+/** sum += part */
+function accumulate(sum: usize, part: v128): void {
+  v128.store(sum, f32x4.add(v128.load(sum), part));
 }
 
 /** Sums over `periods` periods of WIDE of their elements. */
@@ -115,14 +127,14 @@ function wideStrip(sums: usize, sumsOfSquares: usize, x: usize, pivot: usize, pi
     square3 = f32x4.add(square3, f32x4.mul(d, d));
     x += pitch;
   }
-  v128.store(sums, sum0);
-  v128.store(sums, sum1, 16);
-  v128.store(sums, sum2, 32);
-  v128.store(sums, sum3, 48);
-  v128.store(sumsOfSquares, square0);
-  v128.store(sumsOfSquares, square1, 16);
-  v128.store(sumsOfSquares, square2, 32);
-  v128.store(sumsOfSquares, square3, 48);
+  accumulate(sums, sum0);
+  accumulate(sums + 16, sum1);
+  accumulate(sums + 32, sum2);
+  accumulate(sums + 48, sum3);
+  accumulate(sumsOfSquares, square0);
+  accumulate(sumsOfSquares + 16, square1);
+  accumulate(sumsOfSquares + 32, square2);
+  accumulate(sumsOfSquares + 48, square3);
 }
 
 /** The same of LANES of their elements, four periods in turn. */
@@ -159,15 +171,15 @@ function strip(sums: usize, sumsOfSquares: usize, x: usize, pivot: usize, pitch:
     square0 = f32x4.add(square0, f32x4.mul(d, d));
     x += pitch;
   }
-  v128.store(sums, f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
-  v128.store(sumsOfSquares, f32x4.add(f32x4.add(square0, square1), f32x4.add(square2, square3)));
+  accumulate(sums, f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+  accumulate(sumsOfSquares, f32x4.add(f32x4.add(square0, square1), f32x4.add(square2, square3)));
 }
 
 function addLastPeriod(sums: usize, sumsOfSquares: usize, x: usize, pivot: usize, width: usize): void {
   for (let at: usize = 0; at < width; at += 16) {
     const d = f32x4.sub(v128.load(x + at), v128.load(pivot + at));
-    v128.store(sums + at, f32x4.add(v128.load(sums + at), d));
-    v128.store(sumsOfSquares + at, f32x4.add(v128.load(sumsOfSquares + at), f32x4.mul(d, d)));
+    accumulate(sums + at, d);
+    accumulate(sumsOfSquares + at, f32x4.mul(d, d));
   }
 }
 
