@@ -19,9 +19,10 @@ function blockPixels(g: conv2d.Geometry): i32 {
 /** Channels up to which dy is read where it is: beyond, its rows are so far apart that they crowd each other out of the cache. */
 const MAX_PITCH: i32 = 128;
 
-/** Whether dy is packed into panels, a block at a time. */
-function packsDy(g: conv2d.Geometry): bool {
-  return g.K % LANES != 0 || g.K > MAX_PITCH;
+/** Whether a block of dy is packed into panels. Channels that do not fill their last vector are packed with the last block only: there
+ * is nothing behind it that could be read. */
+function packsDy(g: conv2d.Geometry, isLast: bool): bool {
+  return g.K > MAX_PITCH || (isLast && g.K % LANES != 0);
 }
 
 /** Bytes of the windows of a whole image, without or with their border. */
@@ -47,7 +48,7 @@ function packedOffset(g: conv2d.Geometry): i32 {
   return runTableOffset(g) + blockPixels(g) * <i32>RUN_BYTES;
 }
 function bandOffset(g: conv2d.Geometry): i32 {
-  return packedOffset(g) + (packsDy(g) ? blockPixels(g) * roundUp(g.K, LANES) * 4 : 0);
+  return packedOffset(g) + (packsDy(g, true) ? blockPixels(g) * roundUp(g.K, LANES) * 4 : 0);
 }
 
 /** Bytes of the scratch memory of `conv2dBackpropFilter`. */
@@ -78,9 +79,10 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
   const columns = inPlace ? g.W : conv2d.inputColumns(g);
   layOutWindow(scratch, g, columns);
   const runTable = scratch + <usize>runTableOffset(g);
-  const packed = packsDy(g) ? scratch + <usize>packedOffset(g) : 0;
+  const packed = scratch + <usize>packedOffset(g);
   const imageBytes = bytesOf(g.H * g.W * g.C);
   const block = blockPixels(g);
+  let remaining = g.N * g.outputH * g.outputW;
   const images = imagesPerBand(g);
   const step = inPlace || images > 1 ? g.outputH : conv2d.bandRows(g);
   const pixelBytes = bytesOf(g.strideW * g.C);
@@ -128,20 +130,10 @@ export function conv2dBackpropFilter(dw: usize, x: usize, dy: usize, scratch: us
           }
         }
         const runs = <i32>((run - runTable) / RUN_BYTES) + 1;
-        if (packed) gemm.pack(packed, dy, pixels, g.K);
-        addProducts(
-          dw,
-          band,
-          scratch,
-          depth,
-          runTable,
-          runs,
-          pixelStep,
-          pixels,
-          packed ? packed : dy,
-          packed != 0,
-          g.K,
-        );
+        remaining -= pixels;
+        const packs = packsDy(g, !remaining);
+        if (packs) gemm.pack(packed, dy, pixels, g.K);
+        addProducts(dw, band, scratch, depth, runTable, runs, pixelStep, pixels, packs ? packed : dy, packs, g.K);
         dy += bytesOf(pixels * g.K);
       }
     }

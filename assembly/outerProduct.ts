@@ -15,7 +15,7 @@ export const RUN_BYTES: usize = 8;
  * `window` holds u32 byte offsets of `depth` elements. Offsets of pixels come as `runs` runs, each a pair of u32 of byte offsets:
  * of its first pixel, and of what would follow its last one; within a run pixels are `pixelStep` bytes apart, not 0. The runs have
  * `pixels` pixels together, at least 1 each. dy [pixels, channels] is packed into panels, as `pack` in gemm.ts does, or not: then
- * `channels` is a multiple of 4. dw [depth, channels].
+ * its last vector may reach up to 12 bytes beyond it, into what must be memory. dw [depth, channels].
  * Every sum runs over p in ascending order from 0 and is then added to dw: a result depends on its row and column only.
  */
 export function addProducts(
