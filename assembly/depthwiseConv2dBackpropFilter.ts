@@ -9,21 +9,21 @@ import * as conv2d from "./conv2d";
 import { bandPitch, copyDepthwiseBand, depthwiseBandRows, isThree, readsInPlace } from "./depthwiseConv2d";
 import * as gemm from "./gemm";
 import { addLine3x3, bufferBytes } from "./lib/depthwise3x3";
-import { bytesOf, copyRuns, LANES, roundUp, Vector } from "./lib/simd";
+import { bytesOf, LANES, roundUp, Vector } from "./lib/simd";
 
 /** Pixels whose products are summed in registers. */
 const BLOCK: i32 = 128;
 
-// Scratch: offsets of the taps, offsets of a block's pixels, a block of dy padded to whole vectors, band.
+// Scratch: offsets of the taps, offsets of a block's pixels, a block of dy with room for its last vector, band.
 function pixelTableOffset(taps: i32): usize {
   return bytesOf(roundUp(taps, 4));
 }
-function paddedOffset(taps: i32): usize {
+function bufferOffset(taps: i32): usize {
   return pixelTableOffset(taps) + BLOCK * 4;
 }
 function bandOffset(g: conv2d.Geometry): usize {
   const padded = g.K % LANES == 0 ? 0 : BLOCK * bandPitch(g.K);
-  return paddedOffset(g.filterH * g.filterW) + <usize>max(padded, bufferBytes(g.K));
+  return bufferOffset(g.filterH * g.filterW) + <usize>max(padded, bufferBytes(g.K));
 }
 
 /** Bytes of the scratch memory of `depthwiseConv2dBackpropFilter`. */
@@ -59,8 +59,7 @@ export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, sc
     }
   }
   const pixelTable = scratch + pixelTableOffset(taps);
-  const buffer = scratch + paddedOffset(taps);
-  const padded = g.K % LANES != 0 ? buffer : 0;
+  const buffer = scratch + bufferOffset(taps);
   const step = inPlace ? g.outputH : depthwiseBandRows(g);
   const three = isThree(g) && g.strideW == 1 && g.outputW > 1;
   const pixelBytes = pitch * <usize>g.strideW;
@@ -94,9 +93,9 @@ export function depthwiseConv2dBackpropFilter(dw: usize, x: usize, dy: usize, sc
           }
         }
         let block = dy;
-        if (padded) {
-          block = padded;
-          copyRuns(padded, pitch, dy, bytesOf(g.K), bytesOf(g.K), pixels);
+        if (g.K % LANES != 0) {
+          block = buffer;
+          memory.copy(buffer, dy, bytesOf(pixels * g.K));
         }
         addProducts(dw, band, scratch, taps, pixelTable, end, block, g.K);
         dy += bytesOf(pixels * g.K);
@@ -152,7 +151,7 @@ function tile<Rows>(
   channels: i32,
   lanes: i32,
 ): void {
-  const pitch = <usize>bandPitch(channels);
+  const row = bytesOf(channels);
   const x0 = band + <usize>load<u32>(tap);
   let x1 = x0;
   let x2 = x0;
@@ -169,13 +168,12 @@ function tile<Rows>(
     const at = <usize>load<u32>(pixel);
     const g = v128.load(dy);
     pixel += 4;
-    dy += pitch;
+    dy += row;
     sum0 = f32x4.add(sum0, f32x4.mul(v128.load(x0 + at), g));
     if (offsetof<Rows>() > 1) sum1 = f32x4.add(sum1, f32x4.mul(v128.load(x1 + at), g));
     if (offsetof<Rows>() > 2) sum2 = f32x4.add(sum2, f32x4.mul(v128.load(x2 + at), g));
     if (offsetof<Rows>() > 3) sum3 = f32x4.add(sum3, f32x4.mul(v128.load(x3 + at), g));
   } while (pixel != pixelEnd);
-  const row = bytesOf(channels);
   addTo(dw, sum0, lanes);
   if (offsetof<Rows>() > 1) addTo(dw + row, sum1, lanes);
   if (offsetof<Rows>() > 2) addTo(dw + 2 * row, sum2, lanes);

@@ -168,8 +168,8 @@ function stripOfTwo(
 }
 
 /** Adds to dw [9][channels] what a line of `pixels` (2 or more) neighbouring windows gives; pixels of x are `pitch` bytes apart, with
- * their channels padded to whole vectors. dy is copied to `buffer`, of `bufferBytes`, a block at a time. (What is in the lanes
- * behind its channels does not matter: their sums are not stored.) */
+ * their channels padded to whole vectors. dy is copied to `buffer`, of `bufferBytes`, a block at a time, and has memory behind it
+ * there. (What is in the lanes behind its channels does not matter: their sums are not stored.) */
 export function addLine3x3(
   dw: usize,
   x: usize,
@@ -185,8 +185,7 @@ export function addLine3x3(
   while (pixels > 0) {
     // No block of a single pixel.
     const count = pixels == block + 1 ? block - 1 : min(block, pixels);
-    if (bytes == pitch) memory.copy(buffer, dy, bytes * <usize>count);
-    else copyRuns(buffer, pitch, dy, bytes, bytes, count);
+    memory.copy(buffer, dy, bytes * <usize>count);
     for (let k = 0; k < channels; k += LANES) {
       const at = bytesOf(k);
       addStrip(dw + at, x + at, buffer + at, count, pitch, rowPitch, channels, min(LANES, channels - k));
@@ -209,6 +208,7 @@ function addStrip(
 ): void {
   let x1 = x + rowPitch;
   let x2 = x1 + rowPitch;
+  const row = bytesOf(channels);
   // The first two columns meet one and two windows.
   let g2 = v128.load(dy);
   let s00 = f32x4.mul(v128.load(x), g2);
@@ -217,7 +217,7 @@ function addStrip(
   x += pitch;
   x1 += pitch;
   x2 += pitch;
-  dy += pitch;
+  dy += row;
   let g1 = v128.load(dy);
   let v = v128.load(x);
   s00 = f32x4.add(s00, f32x4.mul(v, g1));
@@ -235,7 +235,7 @@ function addStrip(
     x += pitch;
     x1 += pitch;
     x2 += pitch;
-    dy += pitch;
+    dy += row;
     const g0 = v128.load(dy);
     v = v128.load(x);
     s00 = f32x4.add(s00, f32x4.mul(v, g0));
@@ -265,7 +265,6 @@ function addStrip(
   s02 = f32x4.add(s02, f32x4.mul(v128.load(x + 2 * pitch), g1));
   s12 = f32x4.add(s12, f32x4.mul(v128.load(x1 + 2 * pitch), g1));
   s22 = f32x4.add(s22, f32x4.mul(v128.load(x2 + 2 * pitch), g1));
-  const row = bytesOf(channels);
   addTo(dw, s00, lanes);
   addTo((dw += row), s01, lanes);
   addTo((dw += row), s02, lanes);

@@ -43,7 +43,7 @@ export function copyRuns(to: usize, toPitch: usize, from: usize, fromPitch: usiz
     }
     return;
   }
-  // The last vector or two of a run overlap those before.
+  // The last vector of a run overlaps the one before.
   const last = bytes - 16;
   if (bytes <= 32) {
     for (; count > 0; count--) {
@@ -64,12 +64,14 @@ export function copyRuns(to: usize, toPitch: usize, from: usize, fromPitch: usiz
     }
     return;
   }
+  const pairs = (bytes - 1) & ~31;
+  const isOdd = bytes - pairs <= 16;
   for (; count > 0; count--) {
-    for (let i: usize = 0; i < last - 16; i += 32) {
+    for (let i: usize = 0; i < pairs; i += 32) {
       v128.store(to + i, v128.load(from + i));
       v128.store(to + i, v128.load(from + i, 16), 16);
     }
-    v128.store(to + last - 16, v128.load(from + last - 16));
+    if (!isOdd) v128.store(to + pairs, v128.load(from + pairs));
     v128.store(to + last, v128.load(from + last));
     to += toPitch;
     from += fromPitch;
