@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { replaceTables } from "./document.ts";
-import { shareOneProcessor } from "./processor.ts";
 import {
   figureTable,
   peakTable,
@@ -110,10 +109,7 @@ const date = new Date().toISOString().slice(0, 10);
 const machine = `${cpus()[0].model}, ${cpus().length} CPUs, Node ${process.version}, one thread, ${date}${quick ? ", --quick" : ""}.`;
 if (!args.json && args.into === undefined) console.log(machine);
 for (const group of groups.filter((group) => args.group.includes(group))) {
-  // Browsers are many processes at once.
-  const release = group === "start" ? () => {} : shareOneProcessor();
   const { rows, tables } = await run(group);
-  release();
   if (args.json) for (const row of rows) console.log(JSON.stringify(row));
   if (args.into !== undefined) {
     const document = readFileSync(args.into, "utf8");

@@ -1,5 +1,6 @@
-// One processor for all contenders. Processes that take turns would otherwise each wake another one that was idle, which on a virtual
-// machine is a place taken by somebody else by now: the same step takes up to 1.6 times as long.
+// One processor for processes that take turns. Otherwise each wakes another one that was idle, which on a virtual machine is a place
+// taken by somebody else by now: the same step takes up to 1.6 times as long. (Contenders within one process stay free: there the
+// engine's own threads would be in their way.)
 import { execFileSync } from "node:child_process";
 
 /** Keeps this process, and those that it starts from now on, on the first processor it may use; where there is no `taskset` (it is

@@ -4,6 +4,7 @@ import type { TypedArray } from "../dist/src/entry/node.js";
 import type { StoredTensor } from "../dist/src/formats/safetensors.js";
 import { checkAgreement, contender, race, timing, type Effort, type Timing } from "./measure.ts";
 import { batchOf, learningRate, momentum, train, type Net } from "./nets/net.ts";
+import { shareOneProcessor } from "./processor.ts";
 import { layouts, startTorch, type Torch } from "./peers/torch.ts";
 import { tfjsName, useTfjs } from "./peers/tfjs.ts";
 import { tfjsTraining } from "./peers/tfjsNets.ts";
@@ -25,6 +26,7 @@ export interface StepEffort extends Effort {
 
 export async function benchSteps(effort: StepEffort, notes: string[]): Promise<Row[]> {
   const rows = await benchTutorial(effort);
+  const release = shareOneProcessor();
   const torch = await startTorch();
   if (typeof torch === "string") notes.push(torch);
   else {
@@ -35,6 +37,7 @@ export async function benchSteps(effort: StepEffort, notes: string[]): Promise<R
       await torch.close();
     }
   }
+  release();
   if (!effort.slowPeers) return rows;
   await useTfjs("cpu");
   for (const { net, batch } of cases) rows.push(await againstTfjs(net(), batch, effort));
