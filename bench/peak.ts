@@ -31,6 +31,7 @@ const products: readonly (readonly [number, number, number])[] = [
   [128, 128, 128],
   [256, 256, 256],
   [512, 512, 512],
+  [1024, 1024, 1024],
   [128, 10, 1024],
 ];
 
