@@ -123,6 +123,29 @@ describe("fused batch norm", () => {
     expect(both.values[1]).toHaveLength(3);
   });
 
+  test("who asks for the shape alone is no reader: the gradient of a sum of unknown batches", async () => {
+    const build = (x: tf.Tensor): tf.Tensor[] => {
+      const { y } = normalize(x);
+      const sum = tf.add(y, tf.multiply(x, 2));
+      const relu = tf.nn.relu(sum);
+      return [y, sum, relu, tf.gradients(tf.reduceSum(tf.square(relu)), [x])[0]!, tf.shape(y)];
+    };
+    const kernels = await compare(build, 3, { n: 3, batch: null });
+    // One addition is left, of the two gradients of x.
+    expect(kernels.filter((kernel) => kernel === "add" || kernel === "relu")).toEqual(["add"]);
+    const { values } = await run(build, [2, 4], { n: 3, batch: null });
+    expect(values[1]).toEqual([3, 2, 2, 3]);
+  });
+
+  test("what is added may depend on the shape", async () => {
+    const build = (x: tf.Tensor): tf.Tensor[] => {
+      const { y } = normalize(x);
+      const added = tf.reshape(tf.multiply(x, 2), tf.shape(y));
+      return [y, tf.nn.relu(tf.add(y, added))];
+    };
+    await compare(build, 1, { batch: null });
+  });
+
   test("two that wait for each other's statistics are not joined", async () => {
     const build = (x: tf.Tensor): tf.Tensor[] => {
       const [a, b] = [x, tf.multiply(x, 3)].map((t) => tf.nn.fusedBatchNorm(t, vector(1, 2, 3), vector(0, 1, 2)));

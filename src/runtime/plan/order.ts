@@ -54,14 +54,18 @@ function fuse(request: OrderRequest): PlanNode[] {
   const { reach, definitionOf, isFed, isFetched } = request;
   const live = new Set(reach.operations);
   const controls = new Set(reach.operations.flatMap((op) => op.controlInputs));
+  // What folds asks for the shape alone, as the gradient of an addition does: that is known without the tensor.
+  const readersOf = (output: Tensor): Operation[] =>
+    output.consumers.filter(
+      (consumer) =>
+        live.has(consumer) && reach.inputsOf(consumer).includes(output) && definitionOf(consumer).plan.kind !== "fold",
+    );
   const follower = (head: Operation, op: Operation): Operation | null => {
     const { plan } = definitionOf(head);
     if (plan.kind !== "kernel" || !plan.absorbs) return null;
     const output = op.outputs[0];
     if (isFed(output) || isFetched(output) || controls.has(op)) return null;
-    const consumers = output.consumers.filter(
-      (consumer) => live.has(consumer) && reach.inputsOf(consumer).includes(output),
-    );
+    const consumers = readersOf(output);
     if (consumers.length !== 1) return null;
     const [consumer] = consumers;
     const uses = consumer.inputs.flatMap((input, i) => (input === output ? [i] : []));
@@ -75,8 +79,8 @@ function fuse(request: OrderRequest): PlanNode[] {
     if (taken.has(head)) continue;
     const operations = [head];
     for (let next = follower(head, head); next && !taken.has(next); next = follower(head, next)) {
-      // Where the head has outputs besides, what else the consumer needs may need these.
-      if (head.outputs.length > 1 && closesCycle(operations, next, chains, request)) break;
+      // What else the consumer needs may need other outputs of the head, or the shape of this one.
+      if (closesCycle(operations, next, chains, request)) break;
       operations.push(next);
       taken.add(next);
       for (const op of operations) chains.set(op, operations);
