@@ -96,7 +96,7 @@ export function conv2dWinogradPackTransposedFilter(
   else packTransformedBack(g.filterH, g.filterH + 3, packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
-// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes.
+// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes, stage.
 const INPUT: usize = 32;
 const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;
@@ -123,11 +123,18 @@ function productOffset(g: conv2d.Geometry): i32 {
   return inputOffset(g) + inputPlanes(g) * blockPitch(g, g.C);
 }
 
+function stageOffset(g: conv2d.Geometry): i32 {
+  return productOffset(g) + outputPlanes(g) * blockPitch(g, g.K);
+}
+function stageBytes(g: conv2d.Geometry): i32 {
+  return tiles.stageBytes(g.N, g.outputH, g.outputW, g.K, transform.OUTPUTS);
+}
+
 /** Bytes of the scratch memory of `conv2dWinograd`. */
 export function conv2dWinogradScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return productOffset(g) + outputPlanes(g) * blockPitch(g, g.K);
+  return stageOffset(g) + stageBytes(g);
 }
 
 /** How the tiles of a convolution lie on its input x [N, H, W, C]; `lines` as `prepareLines` wants it. */
@@ -173,6 +180,7 @@ export function conv2dWinograd(y: usize, x: usize, packed: usize, bias: usize, s
   const output = changetype<tiles.Images>(scratch + OUTPUT);
   layOutInput(input, x, g, scratch + <usize>linesOffset(g));
   layOutOutput(output, y, g);
+  output.stage = stageBytes(g) ? scratch + <usize>stageOffset(g) : 0;
   memory.fill(scratch + READ, 0, 2 * tiles.POSITION_BYTES);
   const tile = scratch + <usize>tileOffset(g);
   const inputs = scratch + <usize>inputOffset(g);

@@ -66,7 +66,7 @@ export function packFilter(packed: usize, filter: usize, scratch: usize, g: conv
   packTransformedBack(3, 9, packed, pitch, filter, g.K, g.C, scratch, scalesOf(g.padTop), scalesOf(g.padLeft));
 }
 
-// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, a tile, lines, planes.
+// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, a tile, lines, planes, stage.
 const INPUT: usize = 32;
 const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;
@@ -87,11 +87,18 @@ function planesOffset(g: conv2d.Geometry): i32 {
   return linesOffset(g) + tiles.linesBytes(g.outputW, g.K);
 }
 
+function stageOffset(g: conv2d.Geometry): i32 {
+  return planesOffset(g) + INPUT_PLANES * inputPitch(g) + PLANES * productPitch(g);
+}
+function stageBytes(g: conv2d.Geometry): i32 {
+  return tiles.stageBytes(g.N, g.H, g.W, g.C, 2 * transform.OUTPUTS);
+}
+
 /** Bytes of the scratch memory of `conv2dWinogradBackpropInput`. */
 export function conv2dWinogradBackpropInputScratchBytes(geometry: usize): i32 {
   const g = changetype<conv2d.Geometry>(geometry);
   if (conv2d.isEmpty(g)) return 0;
-  return planesOffset(g) + INPUT_PLANES * inputPitch(g) + PLANES * productPitch(g);
+  return stageOffset(g) + stageBytes(g);
 }
 
 /**
@@ -134,6 +141,7 @@ export function conv2dWinogradBackpropInput(
   tiles.layOut(input, dy, g.N, g.outputH, g.outputW, g.K, rows, columns, seenFrom(g.padTop), seenFrom(g.padLeft));
   tiles.prepareLines(input, scratch + <usize>linesOffset(g));
   tiles.layOut(output, dx, g.N, g.H, g.W, g.C, rows, columns, beginOf(g.padTop), beginOf(g.padLeft));
+  output.stage = stageBytes(g) ? scratch + <usize>stageOffset(g) : 0;
   output.oddRows = g.padTop & 1;
   output.oddColumns = g.padLeft & 1;
   memory.fill(scratch + READ, 0, 2 * tiles.POSITION_BYTES);

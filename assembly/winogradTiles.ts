@@ -37,6 +37,8 @@ export class Images {
   zeros: usize;
   /** What is read for the very last line: the line, or a copy where reading a whole vector at its end would read too far. */
   lastLine: usize;
+  /** Where the lines of a row of tiles are put together before they are written, or 0. */
+  stage: usize;
 }
 
 export const IMAGES_BYTES: usize = 64;
@@ -63,6 +65,17 @@ export function layOut(
   images.columns = columns;
   images.top = top;
   images.left = left;
+}
+
+/** Images of so many bytes are far away: their lines are written whole, in order. */
+const FAR_BYTES: i32 = 1 << 20;
+/** Most bytes of the lines of a row of tiles that are put together: they must stay near. */
+const STAGE_BYTES: i32 = 64 << 10;
+
+/** Bytes of the lines of a row of tiles of `pixels` lines, if images are written through such a `stage`, or 0. */
+export function stageBytes(N: i32, H: i32, W: i32, C: i32, pixels: i32): i32 {
+  const bytes = pixels * W * C * 4;
+  return bytes <= STAGE_BYTES && N * H * W * C * 4 >= FAR_BYTES ? bytes : 0;
 }
 
 /** Bytes that `prepareLines` needs. */
@@ -279,9 +292,10 @@ export function transformOutput<Points>(
     const firstRow = max(0, -row);
     const first = max(0, -column);
     const columns = min(pixels, images.W - column) - first;
-    const end = tile + <usize>min(pixels, images.H - row) * rowBytes;
-    const image =
-      images.pointer + bytesOf(((position.n * images.H + row + firstRow) * images.W + column + first) * images.C);
+    const endRow = min(pixels, images.H - row);
+    const end = tile + <usize>endRow * rowBytes;
+    const lines = images.pointer + <usize>(position.n * images.H + row + firstRow) * lineBytes;
+    const image = (images.stage ? images.stage : lines) + bytesOf((column + first) * images.C);
     for (let c: usize = 0; c < pitch; c += 16) {
       let plane = planes + c;
       for (let to = tile; to != tile + rowBytes; to += 16) {
@@ -300,6 +314,7 @@ export function transformOutput<Points>(
     }
     planes += pitch;
     advance(position, images);
+    if (images.stage && !position.j) memory.copy(lines, images.stage, <usize>(endRow - firstRow) * lineBytes);
   }
 }
 

@@ -243,6 +243,22 @@ describe.each(kinds)("filters of $filter, strides of $strides", (kind) => {
     }
   });
 
+  test.each(["same", "valid"] as const)(
+    "a megabyte and more, written by rows of tiles: the same bits, %s",
+    (padding) => {
+      const g = geometry({ H: 37, W: 38, C: 17, K: 18, ...kind, padding });
+      const given = data(g, 9);
+      const once = run(g, given);
+      const N = Math.ceil(2 ** 20 / 4 / Math.min(once.y.length, once.dx.length));
+      const repeated = (values: Float32Array): Float32Array =>
+        Float32Array.from({ length: N * values.length }, (_, i) => values[i % values.length]!);
+      const [x, filter, dy] = given;
+      const batch = { ...g, N };
+      expectSame(convolve(batch, repeated(x), filter, false), repeated(once.y), "y");
+      expectSame(gradientByInput(batch, filter, repeated(dy)), repeated(once.dx), "dx");
+    },
+  );
+
   test.each([Number.NaN, Infinity, -Infinity])(
     "%d reaches every output that sees it, and no tile that does not",
     (value) => {
