@@ -22,6 +22,15 @@ function isSpread(g: conv2d.Geometry): bool {
   return g.strideH > 1 || g.strideW > 1;
 }
 
+/** Whether there may be phases that no tap reaches. */
+function mayLeaveGaps(g: conv2d.Geometry): bool {
+  return (
+    conv2d.isEmpty(g) ||
+    g.strideH > (g.dilationH == 1 ? g.filterH : 1) ||
+    g.strideW > (g.dilationW == 1 ? g.filterW : 1)
+  );
+}
+
 function tileBytes(g: conv2d.Geometry): i32 {
   return isSpread(g) ? roundUp(conv2d.BLOCK * g.C, 4) * 4 : 0;
 }
@@ -104,6 +113,8 @@ export function conv2dBackpropInput(dx: usize, dy: usize, packed: usize, scratch
     lines.propagate(dx, dy, packed, scratch, g);
     return;
   }
+  if (mayLeaveGaps(g)) memory.fill(dx, 0, bytesOf(g.N * g.H * g.W * g.C));
+  if (conv2d.isEmpty(g)) return;
   const inner = changetype<conv2d.Geometry>(scratch + INNER);
   inner.N = g.N;
   inner.H = g.outputH;
@@ -131,26 +142,10 @@ export function conv2dBackpropInput(dx: usize, dy: usize, packed: usize, scratch
       inner.dilationW = columns.dilation;
       inner.padLeft = columns.before;
       const first = dx + bytesOf((a * g.W + b) * g.C);
-      if (rows.taps == 0 || columns.taps == 0 || g.K == 0 || g.outputH <= 0 || g.outputW <= 0) {
-        clear(first, inner, pixelPitch, linePitch, imagePitch);
-      } else {
+      if (rows.taps && columns.taps) {
         conv2d.convolve(first, dy, packed, 0, own, inner, tile, pixelPitch, linePitch, imagePitch);
       }
       packed += <usize>gemm.packedBytes(rows.taps * columns.taps * g.K, g.C);
-    }
-  }
-}
-
-/** Zeros for a phase that nothing reaches. */
-function clear(dx: usize, inner: conv2d.Geometry, pixelPitch: usize, linePitch: usize, imagePitch: usize): void {
-  const bytes = bytesOf(inner.K);
-  for (let n = 0; n < inner.N; n++) {
-    for (let i = 0; i < inner.outputH; i++) {
-      let pixel = dx + <usize>n * imagePitch + <usize>i * linePitch;
-      for (let j = 0; j < inner.outputW; j++) {
-        memory.fill(pixel, 0, bytes);
-        pixel += pixelPitch;
-      }
     }
   }
 }
