@@ -28,9 +28,12 @@ const BLOCK_MIN: i32 = 8;
 /** Elements of a strip. */
 const STRIP: i32 = 2 * LANES;
 
-/** Elements of a period and bytes of a tensor from which dx is computed as it lies in memory. */
+/** Elements of a period and bytes of a tensor from which dx is computed as it lies in memory: where many strips would each go through
+ * memory that is far away, sooner. */
 const LONG: i32 = 32;
 const LARGE: usize = 4 << 20;
+const LONGER: i32 = 128;
+const LARGE_IF_LONGER: usize = 2 << 20;
 
 /** What all loops need: tensors, and rows of the scratch memory. */
 @unmanaged
@@ -225,7 +228,8 @@ function addNarrowStrip(work: Work, sums: usize, at: usize, end: usize, column: 
 
 /** dx = factor * ((dy - taken) - slope * (x - m)); with frozen statistics dx = factor * dy. */
 function propagate(work: Work, isTraining: bool): void {
-  if (work.width >= bytesOf(LONG) && work.bytes >= LARGE) {
+  const large = work.width >= bytesOf(LONGER) ? LARGE_IF_LONGER : LARGE;
+  if (work.width >= bytesOf(LONG) && work.bytes >= large) {
     if (isTraining) eachPeriod<Training>(work);
     else eachPeriod<Frozen>(work);
   } else if (isTraining) eachStrip<Training>(work);

@@ -116,6 +116,14 @@ describe.each([true, false])("fusedBatchNormGrad, training %s", (isTraining) => 
     expect.hasAssertions();
   });
 
+  test.each([
+    [32_771, 33],
+    [4_099, 130],
+  ])("megabytes, whose dx comes in the order of memory: [%i, %i]", (rows, channels) => {
+    check(createCase(rows, channels, isTraining));
+    expect.hasAssertions();
+  });
+
   test("a mean of 10,000 costs nothing", () => {
     for (const channels of [3, 4, 17]) check(createCase(300, channels, isTraining, 1e4));
     expect.hasAssertions();
