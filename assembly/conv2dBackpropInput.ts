@@ -22,8 +22,8 @@ function isSpread(g: conv2d.Geometry): bool {
   return g.strideH > 1 || g.strideW > 1;
 }
 
-/** Whether there may be phases that no tap reaches. */
-function mayLeaveGaps(g: conv2d.Geometry): bool {
+/** Whether there may be phases of the strides that no tap reaches. */
+export function mayLeaveGaps(g: conv2d.Geometry): bool {
   return (
     conv2d.isEmpty(g) ||
     g.strideH > (g.dilationH == 1 ? g.filterH : 1) ||

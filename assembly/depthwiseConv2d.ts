@@ -6,6 +6,7 @@
 // the taps. For the gradient the same is done with dy in each phase of the strides (lib/phase.ts), and M neighbours are added up.
 
 import * as conv2d from "./conv2d";
+import { mayLeaveGaps } from "./conv2dBackpropInput";
 import { bufferBytes, computeLine3x3 } from "./lib/depthwise3x3";
 import { computeLine, packTap } from "./lib/depthwiseLine";
 import { bytesOf, copyRuns, LANES, roundUp } from "./lib/simd";
@@ -150,7 +151,7 @@ export function depthwiseConv2dBackpropInput(
 ): void {
   const g = changetype<conv2d.Geometry>(geometry);
   if (g.N <= 0 || g.H <= 0 || g.W <= 0 || g.C <= 0) return;
-  memory.fill(dx, 0, bytesOf(g.N * g.H * g.W * g.C));
+  if (mayLeaveGaps(g)) memory.fill(dx, 0, bytesOf(g.N * g.H * g.W * g.C));
   if (conv2d.isEmpty(g)) return;
   const most = g.filterH * g.filterW;
   const packed = scratch + packedOffset(most);
