@@ -96,7 +96,8 @@ export function conv2dWinogradPackTransposedFilter(
   else packTransformedBack(g.filterH, g.filterH + 3, packed, filterPitch(g), filter, g.C, g.K, scratch);
 }
 
-// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias, a tile, lines, planes, stage.
+// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, bias,
+// a tile, lines, planes, stage.
 const INPUT: usize = 32;
 const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;

@@ -66,7 +66,8 @@ export function packFilter(packed: usize, filter: usize, scratch: usize, g: conv
   packTransformedBack(3, 9, packed, pitch, filter, g.K, g.C, scratch, scalesOf(g.padTop), scalesOf(g.padLeft));
 }
 
-// Scratch: Product, input and output images and the position of each, segment table, row table, zeros, a tile, lines, planes, stage.
+// Scratch: Product, input and output images and the position of each, segment table, row table, zeros,
+// a tile, lines, planes, stage.
 const INPUT: usize = 32;
 const OUTPUT: usize = INPUT + tiles.IMAGES_BYTES;
 const READ: usize = OUTPUT + tiles.IMAGES_BYTES;

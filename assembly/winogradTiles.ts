@@ -69,13 +69,12 @@ export function layOut(
 
 /** Images of so many bytes are far away: their lines are written whole, in order. */
 const FAR_BYTES: i32 = 1 << 20;
-/** Most bytes of the lines of a row of tiles that are put together: they must stay near. */
-const STAGE_BYTES: i32 = 64 << 10;
+/** Most elements of the lines of a row of tiles that are put together: they must stay near. */
+const STAGE_ELEMENTS: i32 = 16 << 10;
 
 /** Bytes of the lines of a row of tiles of `pixels` lines, if images are written through such a `stage`, or 0. */
 export function stageBytes(N: i32, H: i32, W: i32, C: i32, pixels: i32): i32 {
-  const bytes = pixels * W * C * 4;
-  return bytes <= STAGE_BYTES && N * H * W * C * 4 >= FAR_BYTES ? bytes : 0;
+  return W * C <= STAGE_ELEMENTS / pixels && N * H * W * C * 4 >= FAR_BYTES ? pixels * W * C * 4 : 0;
 }
 
 /** Bytes that `prepareLines` needs. */
