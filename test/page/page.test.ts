@@ -29,7 +29,7 @@ describe("both experiments", () => {
     expect([await key(page, "without", "mean"), await key(page, "without", "variance")]).toEqual(["0", "1"]);
     expect([await key(page, "with", "updates"), await key(page, "without", "updates")]).toEqual(["100", "0"]);
     await page.click("summary:has-text('Show the plots')");
-    expect(await page.textContent("#numbers tbody tr:last-child")).toBe("100−18.4195790261.11316136.6\u00a0%");
+    expect(await page.textContent("#numbers tbody tr:last-child")).toBe("100−18.4195790261.1132136.6\u00a0%");
     expect(await page.textContent("[data-run=without] .foot b")).toBe("▲ BN001, warning.");
     expect(await page.textContent("[data-run=with] .foot b")).toBe("Doctor: no finding.");
     await page.close();
