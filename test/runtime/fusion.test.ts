@@ -143,7 +143,7 @@ describe("fused batch norm", () => {
       const added = tf.reshape(tf.multiply(x, 2), tf.shape(y));
       return [y, tf.nn.relu(tf.add(y, added))];
     };
-    await compare(build, 1, { batch: null });
+    expect(await compare(build, 1, { batch: null })).toContain("fusedBatchNormTraining");
   });
 
   test("two that wait for each other's statistics are not joined", async () => {
