@@ -1,6 +1,6 @@
-// One processor for processes that take turns. Otherwise each wakes another one that was idle, which on a virtual machine is a place
-// taken by somebody else by now: the same step takes up to 1.6 times as long. (Contenders within one process stay free: there the
-// engine's own threads would be in their way.)
+// One processor for processes that take turns. On a virtual machine with two, free to use both, the same step took up to 1.6 times as
+// long in most runs; presumably because the idle one is given to others until it is woken. (Contenders within one process stay free:
+// on one processor their times varied more.)
 import { execFileSync } from "node:child_process";
 
 /** Keeps this process, and those that it starts from now on, on the first processor it may use; where there is no `taskset` (it is

@@ -54,18 +54,16 @@ function fuse(request: OrderRequest): PlanNode[] {
   const { reach, definitionOf, isFed, isFetched } = request;
   const live = new Set(reach.operations);
   const controls = new Set(reach.operations.flatMap((op) => op.controlInputs));
-  // What folds asks for the shape alone, as the gradient of an addition does: that is known without the tensor.
-  const readersOf = (output: Tensor): Operation[] =>
-    output.consumers.filter(
-      (consumer) =>
-        live.has(consumer) && reach.inputsOf(consumer).includes(output) && definitionOf(consumer).plan.kind !== "fold",
-    );
   const follower = (head: Operation, op: Operation): Operation | null => {
     const { plan } = definitionOf(head);
     if (plan.kind !== "kernel" || !plan.absorbs) return null;
     const output = op.outputs[0];
     if (isFed(output) || isFetched(output) || controls.has(op)) return null;
-    const consumers = readersOf(output);
+    // What folds asks for the shape alone, as the gradient of an addition does: that is known without the tensor.
+    const consumers = output.consumers.filter(
+      (consumer) =>
+        live.has(consumer) && reach.inputsOf(consumer).includes(output) && definitionOf(consumer).plan.kind !== "fold",
+    );
     if (consumers.length !== 1) return null;
     const [consumer] = consumers;
     const uses = consumer.inputs.flatMap((input, i) => (input === output ? [i] : []));
